@@ -11,8 +11,9 @@ const DIVIDER = '\0';
 const LONGEST = 1 << 24;
 
 /**
- * Joins an array of plain uids to one string; returns any other array as a copy. Each element is read once, and objects
- * with a text are replaced by it.
+ * Joins an array of plain uids. Returns `[text, NULs, copy]` for the addon (src/binding/values/joined.rs): the text, or undefined
+ * for any other array, how many NULs it has if there is none in a uid, and a function that returns a copy. Each element is read
+ * once, and objects with a text are replaced by it.
  */
 function uids(array) {
   const { length } = array;
@@ -21,11 +22,12 @@ function uids(array) {
   for (let i = 0; i < length; i += 1) {
     const item = plain(array[i]);
     items.push(item);
-    // A hole is no uid. There may be billions of them, and the error is about the first.
-    if (item === undefined) return items;
     left -= room(item);
+    // A hole is no uid. There may be billions of them, and the error is about the first.
+    if (item === undefined) break;
   }
-  return left >= 0 ? items.join(DIVIDER) : items;
+  const text = left >= 0 ? items.join(DIVIDER) : undefined;
+  return [text, items.length - 1, () => items];
 }
 
 /** Returns the text of an object that has one, unless its bytes are the uid; any other value unchanged. */
@@ -38,7 +40,7 @@ function plain(item) {
 function room(item) {
   switch (typeof item) {
     case 'string':
-      return item.includes(DIVIDER) ? Infinity : item.length + 1;
+      return item.length + 1;
     case 'number':
       return Number.isNaN(item) ? Infinity : 1;
     case 'boolean':

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
-    command::{Command, Items, Member, Op, Reply},
+    command::{Command, Items, Op, Reply, Texts},
     keys::{Key, on_frontend},
     known_sids::KnownSids,
 };
@@ -25,7 +25,7 @@ pub struct Everywhere {
     pub op: Op,
     /// The parts of the keys before the sid.
     bases: Vec<Key>,
-    members: Vec<Member>,
+    members: Texts,
     /// Frontends that the caller knows.
     sids: Vec<Vec<u8>>,
     /// How many of the known frontends it was, or is being, executed on.
@@ -49,7 +49,7 @@ pub struct Everywhere {
 impl Everywhere {
     /// Makes an operation on channels, given by the parts of their keys before the sid, with these members.
     #[must_use]
-    pub fn new(op: Op, bases: Vec<Key>, members: Vec<Member>, sids: Vec<Vec<u8>>) -> Self {
+    pub fn new(op: Op, bases: Vec<Key>, members: Texts, sids: Vec<Vec<u8>>) -> Self {
         Self {
             op,
             bases,
@@ -61,7 +61,7 @@ impl Everywhere {
             is_cut: false,
             counted: None,
             is_scanned: false,
-            command: Command::new(op, 0, Vec::new()),
+            command: Command::new(op, Vec::new(), Texts::default()),
             reply: None,
         }
     }
@@ -154,10 +154,8 @@ impl Everywhere {
         false
     }
 
-    fn ask(&mut self, mut items: Vec<Key>) {
-        let keys = items.len();
-        items.extend(self.members.iter().cloned());
-        self.command = Command::new(self.op, keys, items);
+    fn ask(&mut self, keys: Vec<Key>) {
+        self.command = Command::new(self.op, keys, self.members.clone());
     }
 
     /// Takes the answer of the command that was under way.
@@ -196,13 +194,13 @@ mod tests {
         let mut leave = Everywhere::new(
             op,
             vec![b"P:n:".to_vec()],
-            vec![b"u".to_vec()],
+            Texts::from_iter(["u"]),
             vec![b"a".to_vec()],
         );
         known.learn(b"b");
         leave.begin(&mut known, Arc::default());
         assert_eq!(keys(&leave), ["P:n:b", "P:n:a"]);
-        assert_eq!(leave.command().members(), [b"u".to_vec()]);
+        assert_eq!(leave.command().members(), &Texts::from_iter(["u"]));
         leave.add(Reply::Changed(1));
         assert!(!leave.go_on(&known));
         known.learn(b"c");
@@ -221,7 +219,8 @@ mod tests {
         let many = |count: usize| (0..count).map(|name| format!("P:{name}:").into_bytes());
         for (bases, parts) in [(1, 1), (1000, 3), (MOST_KEYS + 1, 10)] {
             let op = Op::Read(ReadOp::Count);
-            let mut count = Everywhere::new(op, many(bases).collect(), Vec::new(), Vec::new());
+            let bases_of = many(bases).collect();
+            let mut count = Everywhere::new(op, bases_of, Texts::default(), Vec::new());
             count.begin(&mut known, Arc::default());
             let mut all = keys(&count);
             let mut seen = 1;
@@ -243,7 +242,8 @@ mod tests {
     fn without_a_frontend_there_is_a_key_all_the_same() {
         let mut known = KnownSids::default();
         let op = Op::Read(ReadOp::Count);
-        let mut count = Everywhere::new(op, vec![b"P:n:".to_vec()], Vec::new(), Vec::new());
+        let bases = vec![b"P:n:".to_vec()];
+        let mut count = Everywhere::new(op, bases, Texts::default(), Vec::new());
         count.begin(&mut known, Arc::default());
         assert_eq!(keys(&count), ["P:n:-"]);
         let one = || Reply::Values(vec![Ok(Value::Int(1))]);

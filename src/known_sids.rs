@@ -171,7 +171,7 @@ impl KnownSids {
             self.own.push(place);
         }
         let index = self.index.clone();
-        Some(Command::write_members(WriteOp::Add, index, [sid.to_vec()]))
+        Some(Command::write_members(WriteOp::Add, index, [sid]))
     }
 
     /// Returns the write of all sids to which this service has added members, for a store that may have lost the index;
@@ -182,7 +182,6 @@ impl KnownSids {
             .own
             .iter()
             .filter_map(|&place| self.all.get(place))
-            .map(|sid| sid.to_vec())
             .collect();
         let key = self.index.clone();
         (!sids.is_empty()).then(|| Command::write_members(WriteOp::Add, key, sids))
@@ -249,7 +248,7 @@ impl KnownSids {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::List;
+    use crate::{command::Texts, list::List};
 
     fn values(sids: &[&str]) -> Reply {
         let list = List::new(sids).map(Arc::new).map(Value::List);
@@ -308,11 +307,11 @@ mod tests {
             let write = sids.write(sid).expect("short");
             assert_eq!(
                 (write.keys(), write.members()),
-                (&[b"P@sids".to_vec()][..], &[sid.to_vec()][..])
+                (&[b"P@sids".to_vec()][..], &Texts::from_iter([sid]))
             );
         }
         let again = sids.write_again().expect("two");
-        assert_eq!(again.members(), [b"a".to_vec(), b"b".to_vec()]);
+        assert_eq!(again.members(), &Texts::from_iter(["a", "b"]));
     }
 
     #[test]

@@ -31,7 +31,7 @@
 
 use serde_json::json;
 
-use crate::command::WriteOp;
+use crate::command::{EachText, Texts, WriteOp};
 
 /// The state of a lease after an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,25 +139,21 @@ pub struct Asked<'a> {
 }
 
 /// The arguments of an operation on the list of online users ([`WriteOp::AddOnline`], [`WriteOp::RemoveOnline`]).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Online<'a> {
     /// The epoch of the caller.
     pub epoch: &'a [u8],
     /// The users.
-    pub uids: &'a [Vec<u8>],
+    pub uids: EachText<'a>,
 }
 
 impl<'a> Online<'a> {
     /// Reads the arguments of a command.
     #[must_use]
-    pub fn of(arguments: &'a [Vec<u8>]) -> Self {
-        match arguments {
-            [epoch, uids @ ..] => Self { epoch, uids },
-            [] => Self {
-                epoch: &[],
-                uids: &[],
-            },
-        }
+    pub fn of(arguments: &'a Texts) -> Self {
+        let mut uids = arguments.iter();
+        let epoch = uids.next().unwrap_or_default();
+        Self { epoch, uids }
     }
 }
 
@@ -200,14 +196,16 @@ pub enum Change<'a> {
 impl<'a> Asked<'a> {
     /// Reads the arguments of a command.
     #[must_use]
-    pub fn of(arguments: &'a [Vec<u8>]) -> Self {
-        let at = |index: usize| arguments.get(index).map(Vec::as_slice).unwrap_or_default();
-        let ttl = std::str::from_utf8(at(2)).ok();
+    pub fn of(arguments: &'a Texts) -> Self {
+        let mut arguments = arguments.iter();
+        let mut next = || arguments.next().unwrap_or_default();
+        let (epoch, nonce, ttl, expected) = (next(), next(), next(), next());
+        let ttl = std::str::from_utf8(ttl).ok();
         Self {
-            epoch: at(0),
-            nonce: at(1),
+            epoch,
+            nonce,
             ttl: ttl.and_then(|ttl| ttl.parse().ok()).unwrap_or_default(),
-            expected: at(3),
+            expected,
         }
     }
 

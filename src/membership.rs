@@ -39,7 +39,7 @@
 //! put back at that moment.
 
 use crate::{
-    command::Member,
+    command::{EachText, Texts},
     keys::{AFTER_SID, Key, MEMBERS},
 };
 
@@ -165,10 +165,12 @@ pub struct OfUser<'a> {
 impl<'a> OfUser<'a> {
     /// Reads the arguments of a command.
     #[must_use]
-    pub fn of(arguments: &'a [Member]) -> Self {
+    pub fn of(arguments: &'a Texts) -> Self {
+        let mut arguments = arguments.iter();
+        let mut next = || arguments.next().unwrap_or_default();
         Self {
-            uid: at(arguments, 0),
-            stem: at(arguments, 1),
+            uid: next(),
+            stem: next(),
         }
     }
 }
@@ -177,7 +179,7 @@ impl<'a> OfUser<'a> {
 /// [`crate::command::WriteOp::PutBack`], [`crate::command::WriteOp::Forget`]). Its keys are the index, the lease, and
 /// what is kept of the index. In the place of the time of a lease its answer has the number of the given users who are
 /// not done: the last ones.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Purge<'a> {
     /// The epoch that must hold the lease; empty if no one may.
     pub epoch: &'a [u8],
@@ -190,7 +192,7 @@ pub struct Purge<'a> {
     /// Why the members go, for the events.
     pub reason: &'a [u8],
     /// The users. If there are none to be forgotten, all are.
-    pub uids: &'a [Member],
+    pub uids: EachText<'a>,
 }
 
 /// What is asked for if a step is to take all entries of its only user.
@@ -199,20 +201,22 @@ const ALL: u64 = 0;
 impl<'a> Purge<'a> {
     /// Reads the arguments of a command.
     #[must_use]
-    pub fn of(arguments: &'a [Member]) -> Self {
-        let uids = arguments.get(5..).unwrap_or_default();
-        let most = number(arguments, 2);
+    pub fn of(arguments: &'a Texts) -> Self {
+        let mut uids = arguments.iter();
+        let mut next = || uids.next().unwrap_or_default();
+        let (epoch, keep, most, stem, reason) = (next(), next(), next(), next(), next());
+        let most = number(most);
         let is_all = most == ALL && uids.len() == 1;
         Self {
-            epoch: at(arguments, 0),
-            keep: number(arguments, 1),
+            epoch,
+            keep: number(keep),
             most: if is_all {
                 MANY
             } else {
                 usize::try_from(most).unwrap_or(STEP).clamp(1, STEP)
             },
-            stem: at(arguments, 3),
-            reason: at(arguments, 4),
+            stem,
+            reason,
             uids,
         }
     }
@@ -243,12 +247,8 @@ pub fn split_kept(kept: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&kept[..at], &kept[at + 1..]))
 }
 
-fn at(arguments: &[Member], index: usize) -> &[u8] {
-    arguments.get(index).map(Vec::as_slice).unwrap_or_default()
-}
-
-fn number(arguments: &[Member], index: usize) -> u64 {
-    let text = std::str::from_utf8(at(arguments, index)).ok();
+fn number(text: &[u8]) -> u64 {
+    let text = std::str::from_utf8(text).ok();
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 

@@ -132,9 +132,9 @@ impl StoreConnection {
         let poison = self.store.0.lock().unwrap().poison.clone();
         let is_poison = |request: &Request| {
             let members = request.command().map(Command::members);
-            poison
-                .as_ref()
-                .is_some_and(|poison| members.is_some_and(|members| members.contains(poison)))
+            poison.as_ref().is_some_and(|poison| {
+                members.is_some_and(|all| all.iter().any(|member| member == poison))
+            })
         };
         if let (Fate::Good(_), Some(at)) = (&fate, batch.iter().position(is_poison)) {
             fate = Fate::Breaks(at);

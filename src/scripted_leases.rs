@@ -53,7 +53,7 @@ fn change_online(sets: &mut Sets, op: WriteOp, [online, key]: [&Key; 2], asked: 
             WriteOp::AddOnline => WriteOp::Add,
             _ => WriteOp::Remove,
         };
-        let change = Command::write_members(op, online.clone(), asked.uids.iter().cloned());
+        let change = Command::write_members(op, online.clone(), asked.uids);
         if let Reply::Changed(count) = scripted_store::apply(sets, &change) {
             lease.count = count;
         }

@@ -130,7 +130,7 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
                     ReadOp::Count => Ok(Value::Int(set.count() as u64)),
                     ReadOp::IsMember => {
                         let mut set = set;
-                        let is = set.any(|member| members.first() == Some(member));
+                        let is = set.any(|member| members.get(0) == Some(member.as_slice()));
                         Ok(Value::Bool(is))
                     }
                     // The stores themselves are tested with these.
@@ -150,8 +150,8 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
         let set = sets.entry(key.clone()).or_default();
         let before = set.len();
         match op {
-            WriteOp::Add => set.extend(members.iter().cloned()),
-            WriteOp::Remove => set.retain(|member| !members.contains(member)),
+            WriteOp::Add => set.extend(members.iter().map(<[u8]>::to_vec)),
+            WriteOp::Remove => set.retain(|member| !members.iter().any(|other| other == member)),
             _ => set.clear(),
         }
         changed += match op {
@@ -217,11 +217,11 @@ impl Manager for Store {
 }
 
 pub(crate) fn add(key: &str, member: &str) -> Command {
-    Command::write_members(WriteOp::Add, key.into(), [member.into()])
+    Command::write_members(WriteOp::Add, key.into(), [member])
 }
 
 pub(crate) fn remove(key: &str, member: &str) -> Command {
-    Command::write_members(WriteOp::Remove, key.into(), [member.into()])
+    Command::write_members(WriteOp::Remove, key.into(), [member])
 }
 
 pub(crate) fn read(key: &str) -> Command {

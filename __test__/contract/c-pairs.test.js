@@ -1,8 +1,9 @@
 'use strict';
 
 /**
- * What addMany and leaveMany read of their `{uid, sid}`: plain users are joined to one text (lib/pairs.js), any others are read
- * one by one, and both must write the same. What they answer is in c-changed.test.js.
+ * What addMany and leaveMany read of their `{uid, sid}`, and add and leave of a long array of uids: plain users are joined to one
+ * text (lib/pairs.js, lib/uids.js), any others are read one by one, and both must write the same. What they answer is in
+ * c-changed.test.js.
  */
 
 const assert = require('node:assert');
@@ -20,6 +21,7 @@ const OTHERS = {
   'an empty uid': [at('', 's1')],
   'a uid with a NUL': [at('a\0b', 's2')],
   'a uid of two NULs': [at('\0\0', 's1')],
+  'a uid that looks like two frontends': [at('a\0\0b', 's2'), at('c', 's2')],
   'a long uid': [at('ü'.repeat(200), 's3')],
   'a server id with a NUL': [at('u', 's\x001')],
 };
@@ -54,22 +56,23 @@ stores('C users of several frontends', (ctx) => {
     });
   }
 
-  for (const other of ['u', Buffer.from('u')]) {
-    ours(`each property is read once, beside a ${typeof other}`, async () => {
+  for (const other of ['u', 'u\0', Buffer.from('u')]) {
+    ours(`each property is read once, beside ${JSON.stringify(other)}`, async () => {
       const service = await started(ctx.store);
       const reads = [];
-      const pair = (i) => ({
+      const pair = (i, uid) => ({
         get uid() {
           reads.push(`uid ${i}`);
-          return `u${i}`;
+          return uid;
         },
         get sid() {
           reads.push(`sid ${i}`);
           return { toString: () => `s${reads.push(`text ${i}`)}`.slice(0, 1) };
         },
       });
-      await ok(service, 'addMany', 'n', [pair(0), at(other, 's'), pair(1)]);
-      assert.deepStrictEqual(reads, ['uid 0', 'sid 0', 'text 0', 'uid 1', 'sid 1', 'text 1']);
+      await ok(service, 'addMany', 'n', [pair(0, 'u0'), pair(1, other), pair(2, 'u2')]);
+      const expected = [0, 1, 2].flatMap((i) => [`uid ${i}`, `sid ${i}`, `text ${i}`]);
+      assert.deepStrictEqual(reads, expected);
       assert.strictEqual((await ok(service, 'getMembersBySid', 'n', 's')).length, 3);
     });
   }
@@ -81,9 +84,26 @@ stores('C users of several frontends', (ctx) => {
       [[at('u', 's'), 'text', at(null, 's')], 'members[1] is '],
       [[at('u', NaN), at(NaN, 's')], 'members[0].sid is NaN'],
       [[at(Symbol('u'), 's')], 'members[0].uid is a symbol'],
+      [[at('a\0b', 's'), at('u', 't'), at('v', 's'), at(null, 't')], 'members[3].uid is null'],
+      [[at(1, 's'), at('u', 't'), at(true, 's'), undefined, null], 'members[3] is undefined'],
     ]) {
       const { err } = await call(service, 'addMany', 'n', members);
       assert.ok(err.message.startsWith(`argument ${argument}`), err.message);
     }
   });
+
+  for (const other of ['u', '', 'a\0b', '\0', Buffer.from('buffer'), 7n, true]) {
+    ours(`a long array of uids with ${typeof other} ${JSON.stringify(String(other))}`, async () => {
+      const service = await started(ctx.store);
+      let reads = 0;
+      const uids = Array.from({ length: 300 }, (_, i) => (i % 2 ? `ü${i}` : i));
+      uids.push(other, { toString: () => `object ${(reads += 1)}` });
+      const expected = [...uids.slice(0, -1).map(String), 'object 1'];
+      await ok(service, 'add', 'n', uids, 's1');
+      const list = await ok(service, 'getMembersBySid', 'n', 's1');
+      assert.deepStrictEqual(list.sort(), expected.sort());
+      const { err } = await call(service, 'add', 'n', [...uids, null], 's1');
+      assert.ok(err.message.startsWith('argument uid[302] is null'), err.message);
+    });
+  }
 });

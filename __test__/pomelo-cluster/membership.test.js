@@ -118,7 +118,10 @@ for (const [framework, options] of Object.entries(APPS)) {
         const { leaves } = await cluster.ask('connector-1', 'membership');
         const watch = { isOn: true, isMissed: false };
         const watching = (async () => {
-          while (watch.isOn) watch.isMissed ||= !(await isMember(last, 'world'));
+          while (watch.isOn) {
+            const isThere = await isMember(last, 'world');
+            watch.isMissed ||= !isThere;
+          }
         })();
         let longest = 0;
         for (let n = 0; n < 5; n += 1) {

@@ -4,11 +4,13 @@
 mod operations;
 mod reply;
 mod request;
+mod texts;
 
 pub use self::{
     operations::{Effect, Items, Op, PageOp, ReadOp, ValueKind, WriteOp},
     reply::{Reply, Value},
     request::{Code, Request},
+    texts::{EachText, Texts},
 };
 
 use crate::{keys::Key, list::Groups};
@@ -20,28 +22,21 @@ pub type Member = Vec<u8>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     op: Op,
-    /// How many of the items are keys.
-    keys: u32,
-    /// The keys, then the members; never empty.
-    items: Vec<Vec<u8>>,
     /// How the driver combines the lists before it answers.
     groups: Option<Groups>,
+    keys: Vec<Key>,
+    members: Texts,
 }
 
 impl Command {
-    /// Makes a command; the items must be of the kind [`Op::items`]. The first `keys` of them are keys; for
-    /// [`Items::Keys`] all are.
+    /// Makes a command; keys and members, or the arguments in their place, must be of the kind [`Op::items`].
     #[must_use]
-    pub fn new(op: Op, keys: usize, items: Vec<Vec<u8>>) -> Self {
-        let keys = match op.items() {
-            Items::KeysAndMembers | Items::OneSlot | Items::Pairs => keys.min(items.len()),
-            Items::Keys => items.len(),
-        };
+    pub const fn new(op: Op, keys: Vec<Key>, members: Texts) -> Self {
         Self {
             op,
-            keys: u32::try_from(keys).unwrap_or(u32::MAX),
-            items,
             groups: None,
+            keys,
+            members,
         }
     }
 
@@ -57,26 +52,28 @@ impl Command {
     /// Makes a read of keys.
     #[must_use]
     pub fn read(op: ReadOp, keys: Vec<Key>) -> Self {
-        Self::new(Op::Read(op), keys.len(), keys)
+        Self::new(Op::Read(op), keys, Texts::default())
     }
 
     /// Makes a read that asks each key for a member ([`Items::KeysAndMembers`]).
     #[must_use]
-    pub fn read_member(op: ReadOp, keys: Vec<Key>, member: Member) -> Self {
-        let count = keys.len();
-        let items = keys.into_iter().chain([member]).collect();
-        Self::new(Op::Read(op), count, items)
+    pub fn read_member(op: ReadOp, keys: Vec<Key>, member: &[u8]) -> Self {
+        Self::new(Op::Read(op), keys, Texts::from_iter([member]))
     }
 
     /// Makes a write of keys ([`Items::Keys`]).
     #[must_use]
     pub fn write(op: WriteOp, keys: Vec<Key>) -> Self {
-        Self::new(Op::Write(op), keys.len(), keys)
+        Self::new(Op::Write(op), keys, Texts::default())
     }
 
     /// Makes a write of members of a key ([`Items::KeysAndMembers`]).
     #[must_use]
-    pub fn write_members(op: WriteOp, key: Key, members: impl IntoIterator<Item = Member>) -> Self {
+    pub fn write_members(
+        op: WriteOp,
+        key: Key,
+        members: impl IntoIterator<Item: AsRef<[u8]>>,
+    ) -> Self {
         Self::write_each(op, vec![key], members)
     }
 
@@ -85,11 +82,9 @@ impl Command {
     pub fn write_each(
         op: WriteOp,
         keys: Vec<Key>,
-        members: impl IntoIterator<Item = Member>,
+        members: impl IntoIterator<Item: AsRef<[u8]>>,
     ) -> Self {
-        let count = keys.len();
-        let items = keys.into_iter().chain(members).collect();
-        Self::new(Op::Write(op), count, items)
+        Self::new(Op::Write(op), keys, members.into_iter().collect())
     }
 
     /// Returns the operation.
@@ -104,16 +99,10 @@ impl Command {
         self.groups
     }
 
-    /// Returns keys and members, of the kind [`Op::items`].
-    #[must_use]
-    pub fn items(&self) -> &[Vec<u8>] {
-        &self.items
-    }
-
     /// Returns the keys.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
-        self.items.get(..self.keys as usize).unwrap_or_default()
+        &self.keys
     }
 
     /// Iterates over the keys of each command that it takes where keys may be on different servers.
@@ -130,42 +119,19 @@ impl Command {
     /// Makes the part of it that is about some of its keys ([`Self::targets`]).
     #[must_use]
     pub fn part(&self, keys: &[Key]) -> Self {
-        let items = keys.iter().chain(self.members()).cloned().collect();
-        Self::new(self.op, keys.len(), items)
+        Self::new(self.op, keys.to_vec(), self.members.clone())
     }
 
     /// Reads its first key once more: a command of [`Items::Keys`].
     pub fn read_again(&mut self) {
         if self.op.items() == Items::Keys {
-            self.items.extend(self.items.first().cloned());
-            self.keys += 1;
+            self.keys.extend(self.keys.first().cloned());
         }
     }
 
     /// Returns the members, or the arguments for [`Items::OneSlot`]; empty for [`Items::Keys`].
     #[must_use]
-    pub fn members(&self) -> &[Member] {
-        self.items.get(self.keys as usize..).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_come_first_and_members_after_them() {
-        let items = || vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()];
-        for (&op, given) in Op::ALL.iter().flat_map(|op| [(op, 1), (op, 2)]) {
-            let command = Command::new(op, given, items());
-            let keys = match op.items() {
-                Items::KeysAndMembers | Items::OneSlot | Items::Pairs => given,
-                Items::Keys => 3,
-            };
-            assert_eq!(command.keys(), &items()[..keys], "{op:?}");
-            assert_eq!(command.members(), &items()[keys..], "{op:?}");
-            // Nothing is assumed of what comes in as bytes.
-            assert!(Command::new(op, given, Vec::new()).keys().is_empty());
-        }
+    pub const fn members(&self) -> &Texts {
+        &self.members
     }
 }

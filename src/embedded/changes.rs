@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{lmdb, rows::Channel, write_txn::WriteTxn};
-use crate::{command::Member, events::message::Kind, failpoints::fail_point};
+use crate::{events::message::Kind, failpoints::fail_point};
 
 type Result<T> = std::result::Result<T, lmdb::Error>;
 
@@ -13,7 +13,11 @@ const NUMBERS: u64 = 1 << 20;
 
 impl<'a> WriteTxn<'a> {
     /// Adds members; returns how many are new.
-    pub(super) fn add(&mut self, key: impl Into<Cow<'a, [u8]>>, members: &[Member]) -> Result<u64> {
+    pub(super) fn add(
+        &mut self,
+        key: impl Into<Cow<'a, [u8]>>,
+        members: impl IntoIterator<Item: AsRef<[u8]>>,
+    ) -> Result<u64> {
         let key = key.into();
         let number = NUMBERS * self.txn.id() as u64 + self.new_channels;
         let touched = self.touch(key.clone())?;
@@ -26,6 +30,7 @@ impl<'a> WriteTxn<'a> {
         let mut added = 0;
         let mut told = self.changes(&key);
         for uid in members {
+            let uid = uid.as_ref();
             if self.rows.put_member(&mut self.txn, channel.number, uid)? {
                 added += 1;
                 if let Some(told) = &mut told {
@@ -56,7 +61,7 @@ impl<'a> WriteTxn<'a> {
     pub(super) fn remove(
         &mut self,
         key: impl Into<Cow<'a, [u8]>>,
-        members: &[Member],
+        members: impl IntoIterator<Item: AsRef<[u8]>>,
     ) -> Result<u64> {
         self.remove_each(key, members, |_| {})
     }
@@ -65,8 +70,8 @@ impl<'a> WriteTxn<'a> {
     pub(super) fn remove_each(
         &mut self,
         key: impl Into<Cow<'a, [u8]>>,
-        members: &[Member],
-        mut removed: impl FnMut(&Member),
+        members: impl IntoIterator<Item: AsRef<[u8]>>,
+        mut removed: impl FnMut(&[u8]),
     ) -> Result<u64> {
         let key = key.into();
         let Some(mut channel) = self.touch(key.clone())?.channel else {
@@ -75,6 +80,7 @@ impl<'a> WriteTxn<'a> {
         let mut count = 0;
         let mut told = self.changes(&key);
         for uid in members {
+            let uid = uid.as_ref();
             if self
                 .rows
                 .delete_member(&mut self.txn, channel.number, uid)?

@@ -79,7 +79,7 @@ impl WriteTxn<'_> {
     pub(super) fn expire_after(&mut self, gone: &[u8], millis: u64) -> Result<()> {
         let key = until_of(gone);
         self.delete(key.clone())?;
-        self.add(key, &[text(millis)])?;
+        self.add(key, [text(millis)])?;
         Ok(())
     }
 

@@ -77,11 +77,11 @@ impl<'a> WriteTxn<'a> {
             let before = self.times(&gone, field)?;
             let times = std::str::from_utf8(&before).ok();
             let times: u64 = times.and_then(|text| text.parse().ok()).unwrap_or_default();
-            self.remove(ended.clone(), &[entry(field, &before)])?;
+            self.remove(ended.clone(), [entry(field, &before)])?;
             let after = entry(field, times.saturating_add(1).to_string().as_bytes());
             // With a name that is too long nothing is kept either.
             if after.len() <= MAX_MEMBER {
-                self.add(ended, &[after])?;
+                self.add(ended, [after])?;
             }
         }
         Ok(())
@@ -129,7 +129,7 @@ impl<'a> WriteTxn<'a> {
         self.is_for(b"", Some(place.sid));
         self.expire(purge.stem, gone)?;
         let channel = self.channel(gone)?;
-        for uid in purge.uids {
+        for uid in purge.uids.clone() {
             let begin = begin(uid);
             let found = self
                 .rows
@@ -140,8 +140,8 @@ impl<'a> WriteTxn<'a> {
                     continue;
                 };
                 if self.times(gone, field)? == was {
-                    self.add(index, &[entry(uid, field)])?;
-                    lease.count += self.add(place.key(field), std::slice::from_ref(uid))?;
+                    self.add(index, [entry(uid, field)])?;
+                    lease.count += self.add(place.key(field), [uid])?;
                 }
             }
             self.remove(gone, &found)?;
@@ -166,7 +166,7 @@ impl<'a> WriteTxn<'a> {
         let ([_, _, gone], true) = (command.keys(), lease.allows()) else {
             return Ok(lease);
         };
-        if purge.uids.is_empty() {
+        if purge.uids.len() == 0 {
             self.delete(gone)?;
         }
         for uid in purge.uids {

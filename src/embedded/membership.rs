@@ -9,7 +9,7 @@ use super::{
     write_txn::WriteTxn,
 };
 use crate::{
-    command::{Command, Member, Op, Reply, Value, WriteOp},
+    command::{Command, Member, Op, Reply, Texts, Value, WriteOp},
     error::Result as CallResult,
     keys::{Key, gone_beside, gone_under},
     lease::Lease,
@@ -41,7 +41,7 @@ pub(super) fn users(rows: &Rows, txn: &RoTxn, index: Option<Channel>) -> Result<
 pub(super) fn joined(
     rows: &Rows,
     txn: &RoTxn,
-    (index, arguments): (&Key, &[Member]),
+    (index, arguments): (&Key, &Texts),
     mut channel: impl FnMut(&[u8]) -> Result<Option<Channel>>,
 ) -> Result<CallResult<Value>> {
     let asked = OfUser::of(arguments);
@@ -59,15 +59,15 @@ pub(super) fn joined(
 }
 
 /// Returns the users of entries by their fields, in the order of the first entry of each field.
-fn by_field(entries: &[Member]) -> Vec<(&[u8], Vec<Member>)> {
-    let mut fields: Vec<(&[u8], Vec<Member>)> = Vec::new();
+fn by_field(entries: &[Member]) -> Vec<(&[u8], Vec<&[u8]>)> {
+    let mut fields: Vec<(&[u8], Vec<&[u8]>)> = Vec::new();
     let mut places = HashMap::new();
     for (uid, field) in entries.iter().filter_map(|item| split(item)) {
         let place = *places.entry(field).or_insert_with(|| {
             fields.push((field, Vec::new()));
             fields.len() - 1
         });
-        fields[place].1.push(uid.to_vec());
+        fields[place].1.push(uid);
     }
     fields
 }
@@ -90,16 +90,16 @@ impl<'a> WriteTxn<'a> {
             let [channel, index] = pair else { continue };
             self.is_at(index);
             let field = field(channel, index).unwrap_or_default();
-            let items: Vec<_> = members.iter().map(|uid| entry(uid, field)).collect();
+            let entries = members.iter().map(|uid| entry(uid, field));
             changed += if is_join {
-                self.add(index, &items)?;
+                self.add(index, entries)?;
                 self.add(channel, members)?
             } else {
                 let gone = gone_beside(channel, index);
                 for uid in members {
                     self.unkeep(&gone, uid, Some(field))?;
                 }
-                self.remove(index, &items)?;
+                self.remove(index, entries)?;
                 self.remove(channel, members)?
             };
         }
@@ -135,7 +135,7 @@ impl<'a> WriteTxn<'a> {
             self.unkeep(&gone_under(asked.stem, index), asked.uid, None)?;
             let mut fields = Vec::new();
             for (uid, field) in found.iter().filter_map(|item| split(item)) {
-                if self.remove(place.key(field), &[uid.to_vec()])? > 0 {
+                if self.remove(place.key(field), [uid])? > 0 {
                     fields.push(field.to_vec());
                 }
             }
@@ -156,7 +156,7 @@ impl<'a> WriteTxn<'a> {
         let channel = self.channel(index)?;
         let mut room = purge.most;
         let mut items = Vec::new();
-        for uid in purge.uids {
+        for uid in purge.uids.clone() {
             // One more tells whether that is all.
             let mut found =
                 self.rows
@@ -176,8 +176,8 @@ impl<'a> WriteTxn<'a> {
         self.reading.budget.write(3 * items.len() as u64)?;
         let mut kept = Vec::new();
         for (field, uids) in by_field(&items) {
-            self.remove_each(place.key(field), &uids, |uid| {
-                kept.push((uid.clone(), field));
+            self.remove_each(place.key(field), uids, |uid| {
+                kept.push((uid.to_vec(), field));
             })?;
         }
         lease.count = kept.len() as u64;

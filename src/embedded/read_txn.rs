@@ -11,7 +11,7 @@ use super::{
     rows::{Channel, Rows},
 };
 use crate::{
-    command::{Member, ReadOp, Value},
+    command::{ReadOp, Texts, Value},
     error::Result as CallResult,
     failpoints::fail_point,
     keys::{Key, until_of},
@@ -100,7 +100,7 @@ impl ReadTxn {
         rows: &Rows,
         txn: &RoTxn,
         kind: TxnKind,
-        (key, members): (&Key, &[Member]),
+        (key, members): (&Key, &Texts),
     ) -> Result<CallResult<Value>, lmdb::Error> {
         match op {
             ReadOp::Members => Ok(self.list(rows, txn, kind, key)?.map(Value::List)),
@@ -132,7 +132,7 @@ impl ReadTxn {
         op: ReadOp,
         rows: &Rows,
         txn: &RoTxn,
-        (channel, members): (Option<Channel>, &[Member]),
+        (channel, members): (Option<Channel>, &Texts),
     ) -> Result<CallResult<Value>, lmdb::Error> {
         match op {
             ReadOp::Members => Ok(self.load(rows, txn, channel)?.map(Value::List)),
@@ -230,10 +230,10 @@ fn is_member(
     rows: &Rows,
     txn: &RoTxn,
     channel: Option<Channel>,
-    members: &[Member],
+    members: &Texts,
 ) -> Result<Value, lmdb::Error> {
-    let is = match (channel, members) {
-        (Some(channel), [member, ..]) => rows.has_member(txn, channel.number, member)?,
+    let is = match (channel, members.get(0)) {
+        (Some(channel), Some(member)) => rows.has_member(txn, channel.number, member)?,
         _ => false,
     };
     Ok(Value::Bool(is))

@@ -11,7 +11,7 @@ use super::{
     rows::{Channel, Rows},
 };
 use crate::{
-    command::{Command, Items, Member, Op, ReadOp, Reply, Value, WriteOp},
+    command::{Command, Items, Op, ReadOp, Reply, Texts, Value, WriteOp},
     error::Result as CallResult,
     failpoints::fail_point,
     keys::Key,
@@ -215,7 +215,7 @@ impl<'a> WriteTxn<'a> {
         }
         if let Some(Change::Hold(nonce)) = step.lease {
             let own = Leases::own(asked.epoch, nonce, asked.ttl);
-            self.add(key, &[own])?;
+            self.add(key, [own])?;
         }
         Ok(lease)
     }
@@ -259,7 +259,7 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    fn value(&mut self, op: ReadOp, key: &'a Key, members: &[Member]) -> Result<CallResult<Value>> {
+    fn value(&mut self, op: ReadOp, key: &'a Key, members: &Texts) -> Result<CallResult<Value>> {
         if op == ReadOp::KeptUsers {
             return self.kept_users(key);
         }

@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 
 use super::{Opened, inner::InnerPrefixes, own_keys::OwnKeys};
 use crate::{
-    command::{Command, Member, Op, ReadOp, Reply, Value, WriteOp},
+    command::{Command, Member, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
     keys::{Key, KeyLayout, ended_of, of_user, until_of},
     lease::{Lease, LeaseState},
@@ -209,9 +209,7 @@ impl Removal<'_> {
         if !is_noted && self.opened.counts(&keys[..1]).await?.iter().sum::<u64>() == 0 {
             return Ok(());
         }
-        let arguments = [const { Vec::new() }; 4];
-        let items = keys.into_iter().chain(arguments).collect();
-        let sweep = Command::new(Op::Write(WriteOp::Sweep), 2, items);
+        let sweep = Command::write_each(WriteOp::Sweep, keys.into(), [""; 4]);
         match self.execute(&sweep).await? {
             Reply::Lease(lease) if lease.state == LeaseState::Held => Err(self.is_held(&lease)),
             _ => Ok(()),
@@ -224,8 +222,7 @@ impl Removal<'_> {
         let ends = lease.epoch.starts_with(SESSION).then_some(session_leases);
         let index = left.contains(&index).then_some(index);
         for set in [Some(leases), ends, index].into_iter().flatten() {
-            let own = [self.sid.as_bytes().to_vec()];
-            let add = Command::write_members(WriteOp::Add, set, own);
+            let add = Command::write_members(WriteOp::Add, set, [self.sid]);
             self.execute(&add).await?;
         }
         Ok(())

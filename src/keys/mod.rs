@@ -269,6 +269,7 @@ pub const AFTER_SID: &[u8] = b"}";
 
 /// Returns whether Redis finds a hash tag in the keys of a frontend that has this sid in braces. If not, they are in different
 /// slots, and no member there is in an index ([`KeyLayout::takes_lease_sid`]).
+#[must_use]
 pub fn has_tag(prefix: &[u8], sid: &[u8]) -> bool {
     prefix.contains(&b'{') || !matches!(sid, [] | [b'}', ..])
 }

@@ -2,19 +2,18 @@
 //! of a tick to one buffer; the [`Request`]s, each of which owns its bytes, are made on the runtime's thread. So memory
 //! is freed on the thread that allocated it.
 
+mod items;
 mod marks;
 #[cfg(test)]
 mod tests;
 
 pub use self::marks::{Mark, MarkedSid};
 
-use self::marks::with_told;
+use self::{items::Items, marks::with_told};
 use crate::{
     command::{Code, Command, Request},
-    everywhere::Everywhere,
     pages::PageQuery,
     queue::Batch,
-    removal::Removal,
 };
 
 /// The memory that is kept for the next calls; what a burst took beyond it is freed.
@@ -131,10 +130,13 @@ impl Packed {
 
     /// Writes a whole call.
     pub fn push(&mut self, seq: u64, command: &Command) {
-        for item in command.items() {
-            self.item(item);
+        for key in command.keys() {
+            self.bytes.extend_from_slice(key);
+            self.end_key();
         }
-        self.keys = u32::try_from(command.keys().len()).unwrap_or(u32::MAX);
+        for member in command.members() {
+            self.item(member);
+        }
         let code = match command.groups() {
             None => Code::Command(command.op()),
             Some(groups) => Code::Combined(groups),
@@ -199,14 +201,8 @@ impl Packed {
         let mut marks = self.marks.iter();
         let mut mark = marks.next();
         for (index, call) in self.calls.iter().enumerate() {
-            let ends = &self.ends[unpacked..call.items];
-            unpacked = call.items;
-            let items = ends.iter().map(|&end| {
-                let item = &self.bytes[begin..end];
-                begin = end;
-                item.to_vec()
-            });
-            let items: Vec<_> = items.collect();
+            let items = Items::new(&self.bytes, begin, &self.ends[unpacked..call.items]);
+            (begin, unpacked) = (items.end(), call.items);
             let marked = match mark {
                 Some((of, the_mark)) if *of == index => {
                     mark = marks.next();
@@ -221,12 +217,7 @@ impl Packed {
             } else {
                 marked
             };
-            let keys = call.keys as usize;
-            let request = match call.code {
-                Code::Command(op) => Request::Command(Command::new(op, keys, items)),
-                code => request(code, keys, items),
-            };
-            each(call.seq, marked, request);
+            each(call.seq, marked, items.request(call.code, call.keys));
         }
         self.clear();
         with_told(None, told.map(|(_, sid)| sid))
@@ -242,33 +233,6 @@ impl Packed {
         self.calls.shrink_to(KEPT / size_of::<PackedCall>());
         self.marks.clear();
         self.marks.shrink_to(KEPT / size_of::<(usize, Mark)>());
-    }
-}
-
-fn request(code: Code, keys: usize, mut items: Vec<Vec<u8>>) -> Request {
-    match code {
-        Code::Command(op) => Request::Command(Command::new(op, keys, items)),
-        Code::Combined(groups) => Request::Command(Command::combined(items, groups)),
-        Code::Page(op) => Request::Page(PageQuery::new(op, items)),
-        Code::Everywhere(op, members) => {
-            let mut bases = items;
-            let mut members_and_sids = bases.split_off(keys.min(bases.len()));
-            let members = (members as usize).min(members_and_sids.len());
-            let sids = members_and_sids.split_off(members);
-            Request::Everywhere(Box::new(Everywhere::new(op, bases, members_and_sids, sids)))
-        }
-        Code::Clean => {
-            let removal = Removal::all(items.pop().unwrap_or_default());
-            Request::Clean(Box::new(removal))
-        }
-        Code::CleanChannels(channels) => {
-            let mut channels_and_sids = items.split_off(items.len().min(1));
-            let channels = (channels as usize).min(channels_and_sids.len());
-            let sids = channels_and_sids.split_off(channels);
-            let stem = items.pop().unwrap_or_default();
-            let removal = Removal::channels(&stem, channels_and_sids, sids);
-            Request::Clean(Box::new(removal))
-        }
     }
 }
 

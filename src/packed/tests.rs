@@ -4,20 +4,33 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    command::{Op, PageOp, ReadOp},
+    command::{Items, Op, PageOp, ReadOp, Texts},
+    everywhere::Everywhere,
     list::Groups,
+    removal::Removal,
 };
+
+/// Makes a command of which the first items are keys, so many as it may have.
+fn command(op: Op, keys: usize, items: &[Vec<u8>]) -> Command {
+    let keys = match op.items() {
+        Items::KeysAndMembers | Items::OneSlot | Items::Pairs => keys.min(items.len()),
+        Items::Keys => items.len(),
+    };
+    let (keys, members) = items.split_at(keys);
+    Command::new(op, keys.to_vec(), members.iter().collect())
+}
 
 fn requests() -> impl Strategy<Value = Request> {
     let item = || vec(any::<u8>(), 0..20);
-    let command = (prop::sample::select(Op::ALL), 0..4_usize, vec(item(), 1..5));
+    let of_command = (prop::sample::select(Op::ALL), 0..4_usize, vec(item(), 1..5));
     prop_oneof![
-        4 => command.prop_map(|(op, keys, items)| Request::Command(Command::new(op, keys, items))),
+        4 => of_command
+            .prop_map(|(op, keys, items)| Request::Command(command(op, keys, &items))),
         1 => (vec(item(), 1..5), 1_u32..3, 0_u32..3).prop_map(|(keys, with, without)| {
             Request::Command(Command::combined(keys, Groups { with, without }))
         }),
         1 => (prop::sample::select(PageOp::ALL), vec(item(), 0..5))
-            .prop_map(|(op, items)| Request::Page(PageQuery::new(op, items))),
+            .prop_map(|(op, items)| Request::Page(PageQuery::new(op, items.iter().collect()))),
         1 => vec(any::<u8>(), 0..10).prop_map(|stem| Request::Clean(Box::new(Removal::all(stem)))),
     ]
 }
@@ -58,6 +71,27 @@ proptest! {
             prop_assert_eq!(unpacked, expected);
             prop_assert!(joined.is_empty());
         }
+    }
+}
+
+#[test]
+fn all_items_of_a_command_of_keys_are_keys() {
+    let items = [b"a".to_vec(), b"b".to_vec(), b"c".to_vec()];
+    for (&op, keys) in Op::ALL.iter().flat_map(|op| [(op, 0), (op, 1), (op, 2)]) {
+        let mut packed = Packed::default();
+        for (at, item) in items.iter().enumerate() {
+            packed.bytes().extend_from_slice(item);
+            if at < keys {
+                packed.end_key();
+            } else {
+                packed.end_item();
+            }
+        }
+        packed.end_call(0, Code::Command(op));
+        let mut unpacked = Vec::new();
+        packed.unpack(|_, _, request| unpacked.push(request));
+        let expected = command(op, keys, &items);
+        assert_eq!(unpacked, [Request::Command(expected)], "{op:?}");
     }
 }
 
@@ -129,7 +163,7 @@ fn what_concerns_all_frontends_says_channels_members_and_sids() {
     packed.unpack(|_, _, request| unpacked.push(request));
     let bases = vec![bytes("P:a:"), bytes("P:b:")];
     let sids = vec![bytes("s1"), bytes("s2")];
-    let everywhere = Everywhere::new(op, bases, vec![bytes("u")], sids);
+    let everywhere = Everywhere::new(op, bases, Texts::from_iter(["u"]), sids);
     let removal = Removal::channels(b"P:", vec![bytes("P:a:")], vec![bytes("s1")]);
     assert_eq!(
         unpacked,

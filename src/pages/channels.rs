@@ -46,7 +46,7 @@ pub async fn read(
     };
     let mut scan = given.begin(token);
     let is_new = scan.sids().is_empty();
-    scan.know(query.items.iter().skip(6).map(Vec::as_slice));
+    scan.know(query.items.iter().skip(6));
     if is_new {
         for sid in index(source, &keys).await? {
             scan.meet(&sid);

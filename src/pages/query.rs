@@ -2,8 +2,8 @@
 
 use super::cursor;
 use crate::{
-    command::PageOp,
-    keys::{Key, KeyLayout},
+    command::{PageOp, Texts},
+    keys::KeyLayout,
 };
 
 /// The maximum of `limit`.
@@ -20,25 +20,21 @@ pub const LONGEST_GLOB: usize = 4096;
 pub struct PageQuery {
     pub(super) op: PageOp,
     /// The seed of cursors, the position, the limit, and what depends on the operation.
-    pub(super) items: Vec<Vec<u8>>,
+    pub(super) items: Texts,
 }
 
 impl PageQuery {
     /// Makes a query of the items of [`Self::of_members`] or [`Self::of_channels`].
     #[must_use]
-    pub const fn new(op: PageOp, items: Vec<Vec<u8>>) -> Self {
+    pub const fn new(op: PageOp, items: Texts) -> Self {
         Self { op, items }
     }
 
     /// Makes a query for members of a key.
     #[must_use]
-    pub fn of_members(key: Key, seed: u64, position: Option<Vec<u8>>, limit: usize) -> Self {
-        let items = vec![
-            seed.to_le_bytes().to_vec(),
-            position.unwrap_or_default(),
-            (limit as u64).to_le_bytes().to_vec(),
-            key,
-        ];
+    pub fn of_members(key: &[u8], seed: u64, position: Option<Vec<u8>>, limit: usize) -> Self {
+        let mut items = first_items(seed, position, limit);
+        items.push(key);
         Self::new(PageOp::Members, items)
     }
 
@@ -52,15 +48,11 @@ impl PageQuery {
         position: Option<Vec<u8>>,
         limit: usize,
     ) -> Self {
-        let mut items = vec![
-            seed.to_le_bytes().to_vec(),
-            position.unwrap_or_default(),
-            (limit as u64).to_le_bytes().to_vec(),
-            layout.prefix().as_bytes().to_vec(),
-            vec![u8::from(layout.has_hash_tag())],
-            glob.to_vec(),
-        ];
-        items.extend(sids.iter().map(|sid| sid.as_bytes().to_vec()));
+        let mut items = first_items(seed, position, limit);
+        items.push(layout.prefix().as_bytes());
+        items.push(&[u8::from(layout.has_hash_tag())]);
+        items.push(glob);
+        items.extend(sids);
         Self::new(PageOp::Channels, items)
     }
 
@@ -72,12 +64,12 @@ impl PageQuery {
 
     /// Returns the items.
     #[must_use]
-    pub fn items(&self) -> &[Vec<u8>] {
+    pub const fn items(&self) -> &Texts {
         &self.items
     }
 
     pub(super) fn item(&self, index: usize) -> &[u8] {
-        self.items.get(index).map(Vec::as_slice).unwrap_or_default()
+        self.items.get(index).unwrap_or_default()
     }
 
     fn number(&self, index: usize) -> u64 {
@@ -96,4 +88,11 @@ impl PageQuery {
     pub(super) fn cursor(&self, position: &[u8]) -> String {
         cursor::seal(self.number(0), position)
     }
+}
+
+/// Makes the items that all queries begin with.
+pub(super) fn first_items(seed: u64, position: Option<Vec<u8>>, limit: usize) -> Texts {
+    let (seed, limit) = (seed.to_le_bytes(), (limit as u64).to_le_bytes());
+    let position = position.unwrap_or_default();
+    Texts::from_iter([&seed[..], &position, &limit])
 }

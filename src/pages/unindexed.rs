@@ -5,7 +5,7 @@
 //!
 //! Each is one step of the store, not several, and is executed beside the other calls ([`PageOp::is_beside`]).
 
-use super::{KeyFilter, Page, PageQuery, PageSource};
+use super::{KeyFilter, Page, PageQuery, PageSource, query::first_items};
 use crate::{
     command::PageOp,
     error::Result,
@@ -28,27 +28,16 @@ impl PageQuery {
         position: Option<Vec<u8>>,
     ) -> Self {
         let [begin, end] = around_name(layout, sid);
-        let items = vec![
-            seed.to_le_bytes().to_vec(),
-            position.unwrap_or_default(),
-            (KEYS as u64).to_le_bytes().to_vec(),
-            layout.stem(),
-            begin,
-            end,
-        ];
+        let mut items = first_items(seed, position, KEYS);
+        items.extend([layout.stem(), begin, end]);
         Self::new(PageOp::ChannelsOn, items)
     }
 
     /// Makes a query that adds members of a channel to the index.
     #[must_use]
     pub fn of_enter(channel: Key, index: Key, seed: u64, position: Option<Vec<u8>>) -> Self {
-        let items = vec![
-            seed.to_le_bytes().to_vec(),
-            position.unwrap_or_default(),
-            (MEMBERS as u64).to_le_bytes().to_vec(),
-            channel,
-            index,
-        ];
+        let mut items = first_items(seed, position, MEMBERS);
+        items.extend([channel, index]);
         Self::new(PageOp::Enter, items)
     }
 }

@@ -109,7 +109,7 @@ fn encode(
         return false;
     }
     for key in call.keys() {
-        let uids = call.members().iter().map(Vec::as_slice);
+        let uids = call.members().iter();
         each(match op {
             WriteOp::Add => change(publishing, true, key, CALL, uids),
             WriteOp::Remove => change(publishing, false, key, CALL, uids),

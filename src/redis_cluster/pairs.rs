@@ -12,7 +12,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    command::{Command, Member, Op, Reply, WriteOp},
+    command::{Command, Op, Reply, WriteOp},
     error::Result,
     keys::{Key, gone_beside, has_tag},
     membership::Parts,
@@ -73,7 +73,7 @@ async fn restore(
     calls: &[(usize, &Command)],
     failed: &mut Refused,
 ) -> Sent<()> {
-    let mut removed: Vec<(usize, &Key, &Key, &Member)> = Vec::new();
+    let mut removed: Vec<(usize, &Key, &Key, &[u8])> = Vec::new();
     for (at, part) in calls.iter().filter(|(_, call)| is(call, WriteOp::Part)) {
         for pair in part.targets() {
             if let [channel, index] = pair {
@@ -83,14 +83,14 @@ async fn restore(
     }
     let asked = removed
         .iter()
-        .map(|&(_, channel, _, uid)| (channel, command("SISMEMBER", [channel, uid])));
+        .map(|&(_, channel, _, uid)| (channel, command("SISMEMBER", [channel.as_slice(), uid])));
     let there = ask(shared, asked.collect()).await?;
     let back: Vec<_> = removed
         .iter()
         .zip(there)
         .filter(|(_, is)| is_member(is.clone()))
         .filter_map(|(&(at, channel, index, uid), _)| {
-            let entries = Entries::from([(uid.as_slice(), vec![field(channel, index)?])]);
+            let entries = Entries::from([(uid, vec![field(channel, index)?])]);
             Some((at, index, restored(index, &entries)))
         })
         .collect();
@@ -105,7 +105,7 @@ fn of_channels(call: &Command) -> Command {
         _ => return call.clone(),
     };
     let channels = call.keys().iter().step_by(2).cloned().collect();
-    Command::write_each(op, channels, call.members().iter().cloned())
+    Command::new(Op::Write(op), channels, call.members().clone())
 }
 
 /// Makes the commands that change the index for a join or a part; none for other calls.
@@ -117,7 +117,7 @@ fn index_commands(call: &Command) -> impl Iterator<Item = (&Key, Cmd)> {
         let [channel, index] = pair else { return None };
         let field = field(channel, index)?;
         let uids = call.members().iter();
-        let entries = uids.map(|uid| (uid.as_slice(), vec![field])).collect();
+        let entries = uids.map(|uid| (uid, vec![field])).collect();
         Some((index, indexed(index, is_join, &entries)))
     })
 }
@@ -137,7 +137,7 @@ fn unkept(shared: &Shared, call: &Command) -> Vec<(Key, [Cmd; 2])> {
         let [channel, index] = pair else { return None };
         let field = field(channel, index)?;
         let uids = call.members().iter();
-        let entries = uids.map(|uid| (uid.as_slice(), vec![field])).collect();
+        let entries = uids.map(|uid| (uid, vec![field])).collect();
         let gone = gone_beside(channel, index);
         let cmds = [leaving(index, &gone, &entries), unkeep(&gone, &entries)];
         Some((gone, cmds))

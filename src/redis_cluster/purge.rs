@@ -109,9 +109,9 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
     let purge = Purge::of(call.members());
     let most = purge.most.min(STEP);
     // Each user takes a read.
-    let uids = purge.uids.get(..most).unwrap_or(purge.uids);
+    let uids = purge.uids.clone().take(most);
     let mut asked = vec![(key, holder(shared, key))];
-    asked.extend(uids.iter().map(|uid| (index, fields_of(index, uid))));
+    asked.extend(uids.clone().map(|uid| (index, fields_of(index, uid))));
     let mut answers = ask(shared, asked).await?.into_iter();
     let mut next = || answers.next().unwrap_or_else(|| Err(unanswered()));
     let mut held = lease(next()?)?;
@@ -125,7 +125,7 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
         fields.truncate(room);
         named.extend(fields.into_iter().map(|field| Named {
             channel: place.key(&field),
-            uid: uid.clone(),
+            uid: uid.to_vec(),
             field,
         }));
         if !is_whole {

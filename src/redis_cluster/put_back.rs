@@ -42,7 +42,7 @@ pub(super) async fn put_back(shared: &Arc<Shared>, call: &Command) -> Step<Lease
         epoch: String::from_utf8_lossy(purge.epoch).into_owned(),
         ttl: 0,
     };
-    for (at, uid) in purge.uids.iter().enumerate() {
+    for (at, uid) in purge.uids.clone().enumerate() {
         let asked = vec![(index, begin_back(keys, purge.epoch, uid))];
         let begun = ask(shared, asked).await?.pop();
         let (epoch, fields) = begun_with(begun.unwrap_or_else(|| Err(unanswered()))?)?;
@@ -56,7 +56,7 @@ pub(super) async fn put_back(shared: &Arc<Shared>, call: &Command) -> Step<Lease
         let place = Place::of(index, purge.stem);
         let of = |field: &Vec<u8>| Named {
             channel: place.key(field),
-            uid: uid.clone(),
+            uid: uid.to_vec(),
             field: field.clone(),
         };
         let named: Vec<Named> = fields.iter().map(of).collect();

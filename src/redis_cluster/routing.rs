@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn questions_about_different_members_are_not_shared() {
-        let is = |uid| Command::read_member(ReadOp::IsMember, vec![key("a")], key(uid));
+        let is = |uid| Command::read_member(ReadOp::IsMember, vec![key("a")], &key(uid));
         let batch = [is("u"), is("v"), is("u")];
         let (steps, parts) = of(&batch);
         let requests: Vec<_> = steps.into_iter().map(|step| step.request).collect();
@@ -267,16 +267,9 @@ mod tests {
     fn an_operation_on_a_lease_is_one_request_with_both_keys_in_their_slot() {
         let keys = KeyLayout::new("P");
         let (online, lease) = (keys.online("s1"), keys.lease("s1"));
-        let items = vec![
-            online,
-            lease.clone(),
-            key("e1"),
-            key("0"),
-            key("9"),
-            key(""),
-        ];
+        let both = vec![online, lease.clone()];
         let batch = [
-            Command::new(Op::Write(WriteOp::Claim), 2, items),
+            Command::write_each(WriteOp::Claim, both, ["e1", "0", "9", ""]),
             Command::read(ReadOp::Lease, vec![lease.clone(), keys.lease("s2")]),
         ];
         let (steps, parts) = of(&batch);

@@ -66,7 +66,7 @@ pub(super) fn encode(
             Some(stem) if op == WriteOp::Delete => {
                 kept_scripts::destroy(stem, missing, call.keys())
             }
-            _ => command(missing.instead_of(op.redis_name()), call.items()),
+            _ => command(missing.instead_of(op.redis_name()), call.keys()),
         }),
         _ => call
             .targets()
@@ -93,8 +93,9 @@ fn encode_for(call: &Command, missing: &Missing, keys: &[Key]) -> Cmd {
     let name = call.op().redis_name();
     let sent = missing.instead_of(name);
     // What replaces a command that is about members reads all of them.
-    let members = if sent == name { call.members() } else { &[] };
-    command(sent, key.into_iter().chain(members))
+    let members = (sent == name).then(|| call.members().iter());
+    let key = key.into_iter().map(Vec::as_slice);
+    command(sent, key.chain(members.unwrap_or_default()))
 }
 
 /// Decodes the answers to the commands that [`encode`] made of a command with `keys` keys; `next` returns them in

@@ -109,9 +109,9 @@ fn encode(
             let place = Place::of(index, purge.stem);
             let ended = keys.last().map(|gone| ended_of(gone));
             let keys: Vec<_> = keys.iter().chain(&ended).collect();
-            let rest = purge_arguments(purge, place);
+            let rest = purge_arguments(&purge, place);
             let head = (PURGE, place.sid, purge.reason);
-            let rest = rest.iter().chain(purge.uids).map(Vec::as_slice);
+            let rest = rest.iter().map(Vec::as_slice).chain(purge.uids);
             each(eval(publishing, head, &keys, rest));
         }
         WriteOp::PutBack => {
@@ -121,7 +121,7 @@ fn encode(
             let ended = keys.last().map(|gone| ended_of(gone));
             let keys: Vec<_> = keys.iter().chain(&ended).collect();
             let rest = [purge.epoch.to_vec(), place.head.to_vec(), place.tail()];
-            let rest = rest.iter().chain(purge.uids).map(Vec::as_slice);
+            let rest = rest.iter().map(Vec::as_slice).chain(purge.uids);
             each(eval(publishing, (PUT_BACK, place.sid, CALL), &keys, rest));
         }
         _ => return false,
@@ -158,8 +158,7 @@ fn of_members(
         [key, index, ..] => field(key, index),
         _ => key.get(publishing.stem.len()..key.len().saturating_sub(sid.len() + 1)),
     };
-    let uids = call.members().iter().map(Vec::as_slice);
-    let rest = std::iter::once(field.unwrap_or_default()).chain(uids);
+    let rest = std::iter::once(field.unwrap_or_default()).chain(call.members());
     eval(publishing, (script, sid, CALL), keys, rest)
 }
 

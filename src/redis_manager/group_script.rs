@@ -8,7 +8,6 @@ use redis::Cmd;
 
 use super::{kept_scripts::on_kept, member_groups::Unit};
 use crate::{
-    command::Member,
     keys::{GONE, MEMBERS},
     membership::Parts,
 };
@@ -104,7 +103,7 @@ struct Change<'a> {
     frontend: usize,
     /// The number of the user on a frontend, within the run.
     user: usize,
-    uid: &'a Member,
+    uid: &'a [u8],
     field: &'a [u8],
     /// The number of the unit that it is of.
     unit: usize,
@@ -123,7 +122,7 @@ struct Script<'a> {
     run: Vec<Change<'a>>,
     is_join: bool,
     /// The users of the run, each with his number.
-    users: HashMap<(usize, &'a Member), usize>,
+    users: HashMap<(usize, &'a [u8]), usize>,
     /// The frontend of the last change, and its number within the run.
     sid: Option<&'a [u8]>,
     frontend: usize,

@@ -207,7 +207,9 @@ pub(super) fn encode(op: WriteOp, keys: &[Key], purge: Purge) -> Option<Cmd> {
     cmd.arg(of(op)?).arg(4);
     cmd.arg(index).arg(lease).arg(gone).arg(ended_of(gone));
     cmd.arg(purge.epoch).arg(place.head).arg(place.tail());
-    cmd.arg(purge.uids);
+    for uid in purge.uids {
+        cmd.arg(uid);
+    }
     Some(cmd)
 }
 

@@ -133,7 +133,7 @@ pub(super) fn encode(script: &str, call: &Command, missing: &Missing, keys: &[Ke
     let count = keys.len().to_string();
     let head = [script.as_bytes(), count.as_bytes()];
     let last = missing.instead_of(WriteOp::Delete.redis_name()).as_bytes();
-    let items = keys.iter().chain(call.members()).map(Vec::as_slice);
+    let items = keys.iter().map(Vec::as_slice).chain(call.members());
     command(
         call.op().redis_name(),
         head.into_iter().chain(items).chain([last]),

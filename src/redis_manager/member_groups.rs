@@ -15,7 +15,7 @@ use redis::{Cmd, Pipeline, Value};
 
 use super::{group_script::script, membership_scripts};
 use crate::{
-    command::{Command, Member, Op, WriteOp},
+    command::{Command, Op, Texts, WriteOp},
     keys::Key,
     membership::Parts,
 };
@@ -31,7 +31,7 @@ const FEW: usize = 8;
 pub(super) struct Unit<'a> {
     pub(super) is_join: bool,
     pub(super) parts: Parts<'a>,
-    pub(super) uids: &'a [Member],
+    pub(super) uids: &'a Texts,
     keys: [&'a Key; 2],
 }
 
@@ -174,7 +174,6 @@ mod tests {
 
     fn join(channel: &str, uids: &[&str]) -> Command {
         let keys = vec![channel.into(), b"P@members:{s}".to_vec()];
-        let uids = uids.iter().map(|uid| uid.as_bytes().to_vec());
         Command::write_each(WriteOp::Join, keys, uids)
     }
 

@@ -21,7 +21,7 @@ use super::{
     lease_scripts::with_holder,
 };
 use crate::{
-    command::{Command, Member, Op, ReadOp, Value, WriteOp},
+    command::{Command, Op, ReadOp, Texts, Value, WriteOp},
     error::{Error, Result},
     keys::{Key, ended_of, gone_beside, gone_under},
     membership::{OfUser, Place, Purge, field},
@@ -165,10 +165,14 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
         }
         Op::Write(WriteOp::Purge) => {
             let purge = Purge::of(members);
-            let rest = purge_arguments(purge, Place::of(first, purge.stem));
+            let rest = purge_arguments(&purge, Place::of(first, purge.stem));
             let ended = keys.last().map(|gone| ended_of(gone));
             let keys: Vec<_> = keys.iter().chain(&ended).collect();
-            eval(script, &keys, rest.iter().chain(purge.uids))
+            eval(
+                script,
+                &keys,
+                rest.iter().map(Vec::as_slice).chain(purge.uids),
+            )
         }
         Op::Write(op @ (WriteOp::PutBack | WriteOp::Forget)) => {
             return kept_scripts::encode(op, keys, Purge::of(members));
@@ -178,13 +182,13 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
             let rest = user_arguments(user, Place::of(first, user.stem));
             let gone = op.is_write().then(|| gone_under(user.stem, first));
             let keys: Vec<_> = [first].into_iter().chain(&gone).collect();
-            eval(script, &keys, rest.iter())
+            eval(script, &keys, rest.iter().map(Vec::as_slice))
         }
     };
     Some(made)
 }
 
-fn eval<'a>(script: &str, keys: &[&Key], rest: impl Iterator<Item = &'a Vec<u8>>) -> Cmd {
+fn eval<'a>(script: &str, keys: &[&Key], rest: impl Iterator<Item = &'a [u8]>) -> Cmd {
     let mut cmd = redis::cmd("EVAL");
     cmd.arg(script).arg(keys.len()).arg(keys);
     for item in rest {
@@ -194,7 +198,7 @@ fn eval<'a>(script: &str, keys: &[&Key], rest: impl Iterator<Item = &'a Vec<u8>>
 }
 
 /// Returns the arguments that a script for a purge takes before the uids.
-pub(super) fn purge_arguments(purge: Purge, place: Place) -> [Vec<u8>; 5] {
+pub(super) fn purge_arguments(purge: &Purge, place: Place) -> [Vec<u8>; 5] {
     [
         purge.epoch.to_vec(),
         purge.keep.to_string().into_bytes(),
@@ -210,7 +214,7 @@ pub(super) fn user_arguments(OfUser { uid, .. }: OfUser, place: Place) -> [Vec<u
 }
 
 /// Makes a join or a part of members of a channel.
-pub(super) fn change(op: WriteOp, [channel, index]: [&Key; 2], members: &[Member]) -> Cmd {
+pub(super) fn change(op: WriteOp, [channel, index]: [&Key; 2], members: &Texts) -> Cmd {
     let script = of(Op::Write(op)).unwrap_or_default().as_bytes();
     let field = field(channel, index).unwrap_or_default();
     let gone = gone_beside(channel, index);
@@ -219,7 +223,6 @@ pub(super) fn change(op: WriteOp, [channel, index]: [&Key; 2], members: &[Member
     } else {
         &[script, b"2", channel, index, field]
     };
-    let members = members.iter().map(Vec::as_slice);
     command("EVAL", head.iter().copied().chain(members))
 }
 

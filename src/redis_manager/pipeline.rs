@@ -24,63 +24,69 @@ use crate::{
 
 /// Sends a pipeline, perhaps with a question at its end, and the rereads that its answers require, and waits until the
 /// batch has its replies, which may come with a later batch.
-pub(super) async fn run(
+///
+/// No `async fn`, which holds its arguments twice: it is allocated for each batch, and glibc keeps what has
+/// up to 1,032 bytes for the next one.
+pub(super) fn run(
     mut connection: MultiplexedConnection,
     state: Arc<Mutex<State>>,
     mut sent: Sent,
-    (mut pipeline, mut groups, mut question): (Pipeline, Groups<'static>, Option<Question>),
+    made: (Pipeline, Groups<'static>, Option<Question>),
     (calls, scripts): (usize, &'static EventScripts),
     mut replies: oneshot::Receiver<Replies>,
-) -> std::result::Result<Replies, Lost> {
-    loop {
-        let mut values = if pipeline.is_empty() {
-            Vec::new()
-        } else {
-            let count = pipeline.len();
-            let sent = connection.send_packed_commands(&pipeline, 0, count).await;
-            match sent {
-                Ok(values) => values,
-                Err(error) => {
-                    // No further reply will arrive.
-                    lock(&state).waiting.clear();
-                    // The replies are complete if the rereads are for other batches.
-                    return replies.try_recv().map_err(|_| lost(&error));
+) -> impl Future<Output = std::result::Result<Replies, Lost>> {
+    let (mut pipeline, mut groups, mut question) = made;
+    async move {
+        loop {
+            let mut values = if pipeline.is_empty() {
+                Vec::new()
+            } else {
+                let count = pipeline.len();
+                let sent = connection.send_packed_commands(&pipeline, 0, count).await;
+                match sent {
+                    Ok(values) => values,
+                    Err(error) => {
+                        // No further reply will arrive.
+                        lock(&state).waiting.clear();
+                        // The replies are complete if the rereads are for other batches.
+                        return replies.try_recv().map_err(|_| lost(&error));
+                    }
                 }
-            }
-        };
-        // The question was the last command.
-        let answer = question
-            .take()
-            .and_then(|question| Some((question, values.pop()?)));
-        let values = groups.split(values);
-        lock(&state).observe(&values, answer);
-        let mut values = values.into_iter();
-        let decode = |wire| decode(wire, &mut values, scripts);
-        let answers: Vec<Answer> = sent.wire.iter().map(decode).collect();
-        let again = {
-            let mut state = lock(&state);
-            state.loaded(&sent.wire, &answers, calls);
-            let Settled { finished, again } = state.session.settle(sent.no, answers);
-            for (no, replies) in finished {
-                if let Some(sender) = state.waiting.remove(&no) {
-                    // Dropped if the driver gave up on the connection.
-                    let _ = sender.send(replies);
+            };
+            // The question was the last command.
+            let answer = question
+                .take()
+                .and_then(|question| Some((question, values.pop()?)));
+            let values = groups.split(values);
+            lock(&state).observe(&values, answer);
+            let mut values = values.into_iter();
+            let decode = |wire| decode(wire, &mut values, scripts);
+            let answers: Vec<Answer> = sent.wire.iter().map(decode).collect();
+            let again = {
+                let mut state = lock(&state);
+                state.loaded(&sent.wire, &answers, calls);
+                let Settled { finished, again } = state.session.settle(sent.no, answers);
+                for (no, replies) in finished {
+                    if let Some(sender) = state.waiting.remove(&no) {
+                        // Dropped if the driver gave up on the connection.
+                        let _ = sender.send(replies);
+                    }
                 }
-            }
-            again
-        };
-        let Some(again) = again else { break };
-        // Only reads of members.
-        (pipeline, groups) = encode(
-            &again.wire,
-            &[],
-            &Missing::default(),
-            SideEffects::default(),
-        );
-        sent = again;
+                again
+            };
+            let Some(again) = again else { break };
+            // Only reads of members.
+            (pipeline, groups) = encode(
+                &again.wire,
+                &[],
+                &Missing::default(),
+                SideEffects::default(),
+            );
+            sent = again;
+        }
+        let gone = |_| Lost("the connection is gone".into());
+        replies.await.map_err(gone)
     }
-    let gone = |_| Lost("the connection is gone".into());
-    replies.await.map_err(gone)
 }
 
 /// Makes the pipeline of what the cache sends, and which of its commands are answered as groups.

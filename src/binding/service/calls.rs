@@ -10,10 +10,11 @@ use crate::{
         methods::Kind,
         service::{Service, call::CLEAN_CALLED, everywhere::is_everywhere},
         values::{
-            args::{self, Members, Names},
+            args::{self, Names},
             pairs,
         },
     },
+    command::Texts,
     error::Result,
 };
 
@@ -66,11 +67,11 @@ impl Service {
         if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
-        if keys.is_empty() || members.iter().next().is_none() {
+        if keys.is_empty() || members.is_empty() {
             return self.answer_in_turn(&host, kind, cb);
         }
         self.pack_given_keys(&keys);
-        self.pack_items(members.iter());
+        self.pack_items(&members);
         self.call_frontend(&host, kind, cb)
     }
 
@@ -93,7 +94,7 @@ impl Service {
             pairs::members_by_sid(&members, self.sizes)?,
         ) {
             (Ok(name), Ok(members)) => {
-                let key = |(sid, uids): (String, Members)| {
+                let key = |(sid, uids): (String, Texts)| {
                     self.check_events_sid(sid.as_bytes())?;
                     let keys = vec![self.key(&name, &sid)?];
                     let keys = self.with_index(keys, &sid, uids.iter())?;
@@ -115,7 +116,7 @@ impl Service {
         }
         for (index, (keys, uids, sid)) in parts.iter().enumerate() {
             self.pack_given_keys(keys);
-            self.pack_items(uids.iter());
+            self.pack_items(uids);
             self.mark_sid_of(kind, sid);
             self.send_part(&host, kind, &call, (index == 0, index + 1 == parts.len()))?;
         }
@@ -140,7 +141,7 @@ impl Service {
         }
         if is_everywhere(&sid)? {
             let given = match (args::text(&name, "name")?, args::uid(&uid, self.sizes)?) {
-                (Ok(name), Ok(uid)) => Ok((Names::One(name), Members::Each(vec![uid]))),
+                (Ok(name), Ok(uid)) => Ok((Names::One(name), Texts::from_iter([uid]))),
                 (Err(error), _) | (_, Err(error)) => Err(error),
             };
             return self.of_everywhere(&host, kind, given, cb);

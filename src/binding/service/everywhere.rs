@@ -7,13 +7,8 @@ use std::rc::Rc;
 use napi::{Unknown, ValueType};
 
 use crate::{
-    binding::{
-        host::Host,
-        methods::Kind,
-        service::Service,
-        values::args::{Members, Names},
-    },
-    command::{Code, Op},
+    binding::{host::Host, methods::Kind, service::Service, values::args::Names},
+    command::{Code, Op, Texts},
     error::Result,
     keys::Key,
 };
@@ -29,7 +24,7 @@ impl Service {
         &self,
         host: &Rc<Host>,
         kind: Kind,
-        given: Result<(Names, Members)>,
+        given: Result<(Names, Texts)>,
         cb: &Unknown,
     ) -> napi::Result<()> {
         let Some(Code::Command(op)) = kind.code() else {
@@ -49,8 +44,7 @@ impl Service {
         if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
-        let count = members.iter().count();
-        let lacks_members = matches!(op, Op::Write(_)) && count == 0;
+        let lacks_members = matches!(op, Op::Write(_)) && members.is_empty();
         if bases.is_empty() || lacks_members {
             return self.answer_in_turn(host, kind, cb);
         }
@@ -59,7 +53,7 @@ impl Service {
             .borrow_mut()
             .calls
             .everywhere(bases.iter().map(Vec::as_slice), members.iter().chain(sids));
-        let code = Code::Everywhere(op, u32::try_from(count).unwrap_or(u32::MAX));
+        let code = Code::Everywhere(op, u32::try_from(members.len()).unwrap_or(u32::MAX));
         self.take_packed(host, kind, code, |seq| host.hold(&self.env, seq, cb))
     }
 

@@ -2,14 +2,17 @@
 
 use napi::Unknown;
 
-use crate::binding::{
-    methods::{Arguments, Kind},
-    service::{Service, everywhere::is_everywhere},
-    values::{
-        args::{self, Members, Names},
-        js::{Args, call_back},
-        push_options,
+use crate::{
+    binding::{
+        methods::{Arguments, Kind},
+        service::{Service, everywhere::is_everywhere},
+        values::{
+            args::{self, Names},
+            js::{Args, call_back},
+            push_options,
+        },
     },
+    command::Texts,
 };
 
 impl Service {
@@ -29,7 +32,7 @@ impl Service {
                 return self.call_custom(&host, kind, cb, [name, *server_type]);
             }
             let name = args::text(&name, "name")?;
-            let given = name.map(|name| (Names::One(name), Members::Each(Vec::new())));
+            let given = name.map(|name| (Names::One(name), Texts::default()));
             return self.of_everywhere(&host, kind, given, cb);
         }
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {

@@ -7,12 +7,9 @@ use crate::{
     binding::{
         methods::{Arguments, Kind},
         service::Service,
-        values::{
-            args::{self, Members},
-            text,
-        },
+        values::{args, text},
     },
-    command::{Code, Member, Op, Value, WriteOp},
+    command::{Code, Op, Texts, Value, WriteOp},
     error::{Error, Result},
     keys::Key,
     list::List,
@@ -205,14 +202,16 @@ impl Service {
     }
 
     /// Makes the items of a call of `lib/members.js` of the given ones.
-    pub(super) fn members_items(&self, kind: Kind, items: Members) -> Members {
+    pub(super) fn members_items(&self, kind: Kind, items: Texts) -> Texts {
         if kind.arguments() != Arguments::Purge {
             return items;
         }
-        let mut items: Vec<Member> = items.iter().map(<[u8]>::to_vec).collect();
+        let (mut items, mut all) = (items.iter(), Texts::default());
         // After what says when the operation is allowed; the reason and the users follow.
-        items.insert(3.min(items.len()), self.keys.stem());
-        Members::Each(items)
+        all.extend(items.by_ref().take(3));
+        all.push(&self.keys.stem());
+        all.extend(items);
+        all
     }
 
     /// Returns the names in lists of fields, each once.

@@ -84,7 +84,7 @@ impl Service {
     pub(super) fn member_query(&self, key: Vec<u8>, options: &PageOptions) -> Result<PageQuery> {
         let seed = cursor::seed(self.store_kind(), PageOp::Members, &[&key]);
         let position = position(seed, options)?;
-        Ok(PageQuery::of_members(key, seed, position, options.limit))
+        Ok(PageQuery::of_members(&key, seed, position, options.limit))
     }
 
     fn channel_query(&self, options: &PageOptions, sids: &[String]) -> Result<PageQuery> {
@@ -129,7 +129,7 @@ impl Service {
         // Reading an object may have run a getter.
         let host = self.admitted(kind, cb)?;
         if host.is_some() {
-            self.pack_items(query.items().iter().map(Vec::as_slice));
+            self.pack_items(query.items());
         }
         Ok(host)
     }

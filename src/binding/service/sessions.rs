@@ -57,7 +57,7 @@ impl Service {
         let host = self.host()?;
         let token = self.later(Late::Registry(Callback::new(cb)?, None));
         self.pack_given_keys(&keys);
-        self.pack_items(items.iter());
+        self.pack_items(&items);
         self.input.borrow_mut().calls.end_call(token, code);
         self.flush_soon(&host)
     }
@@ -83,7 +83,7 @@ impl Service {
         };
         let host = self.host()?;
         let token = self.later(Late::Registry(Callback::new(cb)?, glob));
-        self.pack_items(query.items().iter().map(Vec::as_slice));
+        self.pack_items(query.items());
         self.input
             .borrow_mut()
             .calls

@@ -10,11 +10,13 @@ use napi::{
 };
 
 use super::{
-    ids::{ID, UID, buffer, call, check_string, invalid, object, primitive, string},
+    ids::{ID, UID, buffer, check_string, invalid, object, primitive, string},
+    joined::{self, Made, split},
+    js::{Args, Installed},
     text, thrown,
 };
 use crate::{
-    command::Member,
+    command::{Member, Texts},
     error::Error,
     size_limits::{MOST_MEMBERS, Sizes, too_long},
 };
@@ -119,7 +121,7 @@ impl Names {
     }
 
     /// Refuses more members than one call may write, over all channels.
-    pub fn check_members(&self, members: &Members) -> Result<(), Error> {
+    pub fn check_members(&self, members: &Texts) -> Result<(), Error> {
         let count = self.list().len();
         if count <= 1 {
             return Ok(());
@@ -158,69 +160,42 @@ pub fn names(value: &Unknown, name: &str) -> Read<Names> {
     Ok(text(value, name)?.map(Names::One))
 }
 
-/// The uids of one call.
-pub enum Members {
-    /// Each in its own vector, read by Rust.
-    Each(Vec<Member>),
-    /// Read by JavaScript (`lib/uids.js`): one text, separated by NUL.
-    Joined(String),
-}
-
-impl Members {
-    /// Iterates over the uids as bytes.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let (each, joined) = match self {
-            Self::Each(members) => (Some(members.iter().map(Vec::as_slice)), None),
-            // By bytes: looking for a `char` takes longer between texts as short as these.
-            Self::Joined(text) => (None, Some(text.as_bytes().split(|byte| *byte == 0))),
-        };
-        each.into_iter()
-            .flatten()
-            .chain(joined.into_iter().flatten())
-    }
-}
-
 /// The length from which an array is read by JavaScript (`lib/uids.js`).
 const LONG: u32 = 256;
 
-/// Returns whether a value is an array of at least [`LONG`] elements.
-fn is_long(value: &Unknown) -> napi::Result<bool> {
-    if !value.is_array()? {
-        return Ok(false);
-    }
-    // SAFETY: it is an array, checked just now.
-    let array: Array = unsafe { value.cast() }?;
-    Ok(array.len() >= LONG)
-}
-
 /// Reads one uid or an array of them, none longer than `sizes` allows.
-pub fn members(value: &Unknown, sizes: Sizes) -> Read<Members> {
-    let each = |value| Ok(each(value, sizes)?.map(Members::Each));
-    if !is_long(value)? {
-        return each(value);
-    }
-    let value = call(value, |installed| &installed.read_uids)?;
-    if value.get_type()? != ValueType::String {
-        return each(&value);
-    }
-    // SAFETY: its type was checked just now.
-    let joined: String = unsafe { value.cast() }?;
-    let joined = Members::Joined(joined);
-    let check = |(index, uid)| sizes.check_member(format_args!("uid[{index}]"), uid);
-    let checked = joined.iter().enumerate().try_for_each(check);
-    Ok(checked.map(|()| joined))
-}
-
-fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
+pub fn members(value: &Unknown, sizes: Sizes) -> Read<Texts> {
     if !value.is_array()? {
-        return Ok(member(value, format_args!("uid"), sizes)?.map(|member| vec![member]));
+        let read = member(value, format_args!("uid"), sizes)?;
+        return Ok(read.map(|member| Texts::from_iter([member])));
     }
     // SAFETY: it is an array, checked just now.
     let array: Array = unsafe { value.cast() }?;
-    let mut members = Vec::with_capacity(array.len().min(1024) as usize);
+    let count = array.len();
+    if count < LONG {
+        return each(&array, sizes);
+    }
+    let env = Env::from_raw(value.value().env);
+    let args = Args::new().with(&env, *value)?;
+    let joined = match joined::join(&env, &Installed::of(&env)?.read_uids, args)? {
+        Made::Joined(joined) => joined,
+        Made::Copy(copy) => return each(&copy, sizes),
+    };
+    let mut members = Texts::with_capacity(count as usize, joined.len());
+    for (index, uid) in split(&joined).enumerate() {
+        if let Err(error) = sizes.check_member(format_args!("uid[{index}]"), uid) {
+            return Ok(Err(error));
+        }
+        members.push(uid);
+    }
+    Ok(Ok(members))
+}
+
+fn each(array: &Array, sizes: Sizes) -> Read<Texts> {
+    let mut members = Texts::default();
     let mut sum = 0;
     for index in 0..array.len() {
-        let Some(element) = thrown::element(&array, index)? else {
+        let Some(element) = thrown::element(array, index)? else {
             // A hole, or `undefined`.
             let name = format!("uid[{index}]");
             return Ok(Err(invalid(name, UID, ValueType::Undefined)));
@@ -231,7 +206,7 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
                 if let Err(error) = check_sum(sum) {
                     return Ok(Err(error));
                 }
-                members.push(member);
+                members.push(&member);
             }
             Err(error) => return Ok(Err(error)),
         }

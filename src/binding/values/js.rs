@@ -148,9 +148,9 @@ pub struct Installed {
     pub instance_of: Ref,
     /// `(object) => {text} | {why}`: reads an object as an id (`lib/ids.js`).
     pub read_object: Ref,
-    /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
+    /// `(array) => [text, NULs, copy]`: reads a long array of uids (`lib/uids.js`); see [`super::joined`].
     pub read_uids: Ref,
-    /// `(array, longestUid, longestSid) => text | array`: reads an array of `{uid, sid}` (`lib/pairs.js`).
+    /// `(array, longestUid, longestSid) => [text, NULs, copy]`: the same for `{uid, sid}` (`lib/pairs.js`).
     pub read_pairs: Ref,
 }
 

@@ -3,6 +3,7 @@
 pub(in crate::binding) mod args;
 pub(in crate::binding) mod errors;
 mod ids;
+mod joined;
 pub(in crate::binding) mod js;
 pub(in crate::binding) mod options;
 pub(in crate::binding) mod page_options;

@@ -9,13 +9,14 @@ use napi::{
 };
 
 use super::{
-    args::{Members, Read, check_sum, member, text},
+    args::{Read, check_sum, member, text},
     ids::invalid,
+    joined::{self, Made, split},
     js::{Args, Installed},
     thrown,
 };
 use crate::{
-    command::Member,
+    command::Texts,
     size_limits::{LONGEST, Sizes},
 };
 
@@ -24,7 +25,7 @@ const UNIT: usize = 3;
 
 /// Reads an array of `{uid, sid}`, none longer than `sizes` allows, as the uids of each sid in the order in which the sids
 /// come first.
-pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Members)>> {
+pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Texts)>> {
     const PAIRS: &str = "an array of {uid, sid}";
     if !value.is_array()? {
         return Ok(Err(invalid("members", PAIRS, value.get_type()?)));
@@ -35,42 +36,34 @@ pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Member
         .with(&env, *value)?
         .with(&env, longest(sizes.member))?
         .with(&env, longest(LONGEST))?;
-    let read = Installed::of(&env)?.read_pairs.call(&env, args)?;
-    if read.get_type()? != ValueType::String {
-        let groups = each(&read, sizes)?;
-        let groups = groups.map(IntoIterator::into_iter);
-        return Ok(groups.map(|all| all.map(|(sid, uids)| (sid, Members::Each(uids))).collect()));
-    }
-    // SAFETY: its type was checked just now.
-    let joined: String = unsafe { read.cast() }?;
-    let groups = groups(&joined).into_iter().filter_map(|group| {
-        let (sid, uids) = group.split_once('\0')?;
-        Some((sid.to_owned(), Members::Joined(uids.to_owned())))
+    Ok(
+        match joined::join(&env, &Installed::of(&env)?.read_pairs, args)? {
+            Made::Joined(joined) => Ok(groups(&joined)),
+            Made::Copy(copy) => each(&copy, sizes)?,
+        },
+    )
+}
+
+/// Splits what was joined: for each server id its users, and an empty text before the next one.
+fn groups(joined: &str) -> Vec<(String, Texts)> {
+    let texts: Vec<&[u8]> = split(joined).collect();
+    let groups = texts.split(|text| text.is_empty());
+    let groups = groups.filter_map(|group| {
+        let (sid, uids) = group.split_first()?;
+        let mut members = Texts::with_capacity(uids.len(), uids.iter().map(|uid| uid.len()).sum());
+        members.extend(uids);
+        Some((String::from_utf8_lossy(sid).into_owned(), members))
     });
-    Ok(Ok(groups.collect()))
+    groups.collect()
 }
 
-/// Splits at two NULs, by bytes: `str::split` prepares a search for longer texts.
-fn groups(joined: &str) -> Vec<&str> {
-    let mut groups = Vec::new();
-    let mut rest = joined;
-    while let Some(end) = rest.as_bytes().windows(2).position(|pair| pair == [0, 0]) {
-        groups.push(&rest[..end]);
-        rest = &rest[end + 2..];
-    }
-    groups.push(rest);
-    groups
-}
-
-fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Member>)>> {
-    // SAFETY: it is an array, as what it was made of.
-    let array: Array = unsafe { value.cast() }?;
-    let mut groups: Vec<(String, Vec<Member>)> = Vec::new();
+fn each(array: &Array, sizes: Sizes) -> Read<Vec<(String, Texts)>> {
+    let mut groups: Vec<(String, Texts)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut sum = 0;
     for index in 0..array.len() {
         let argument = format!("members[{index}]");
-        let element = thrown::element(&array, index)?;
+        let element = thrown::element(array, index)?;
         let kind = element.map_or(Ok(ValueType::Undefined), |element| element.get_type())?;
         let Some(element) = element.filter(|_| kind == ValueType::Object) else {
             return Ok(Err(invalid(argument, "{uid, sid}", kind)));
@@ -89,10 +82,10 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Member>)>> {
             return Ok(Err(error));
         }
         let place = *places.entry(sid).or_insert_with_key(|sid| {
-            groups.push((sid.clone(), Vec::new()));
+            groups.push((sid.clone(), Texts::default()));
             groups.len() - 1
         });
-        groups[place].1.push(uid);
+        groups[place].1.push(&uid);
     }
     Ok(Ok(groups))
 }

@@ -45,7 +45,8 @@ impl PendingCalls {
         if let Some(groups) = command.groups() {
             return self.unions.combine(&values, groups);
         }
-        let (Op::Read(ReadOp::IsMember), [member]) = (command.op(), command.members()) else {
+        let (Op::Read(ReadOp::IsMember), Some(member)) = (command.op(), command.members().get(0))
+        else {
             return values;
         };
         let is_in = |value| match value {

@@ -126,7 +126,7 @@ impl Bench {
 
     /// A page of so many members of a key.
     pub(super) fn page(&self, seq: u64, key: &str, limit: usize) {
-        self.query(seq, &PageQuery::of_members(key.into(), 0, None, limit));
+        self.query(seq, &PageQuery::of_members(key.as_bytes(), 0, None, limit));
     }
 
     /// A page of any kind.

@@ -13,7 +13,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::world::{execute, members, run};
 use crate::{
-    command::{Command, Member, Op, WriteOp},
+    command::{Command, Member, WriteOp},
     embedded::{Durability, EmbeddedConnection, EmbeddedManager, EmbeddedOptions},
     events::{
         Gap,
@@ -153,29 +153,25 @@ fn command() -> BoxedStrategy<Command> {
     let both = move |op| {
         (places(), vec(uid(), 1..4))
             .prop_map(move |(places, uids)| {
-                let keys: Vec<_> = places.into_iter().flat_map(pair).collect();
-                let count = keys.len();
-                Command::new(Op::Write(op), count, keys.into_iter().chain(uids).collect())
+                Command::write_each(op, places.into_iter().flat_map(pair).collect(), uids)
             })
             .boxed()
     };
     let of_user = (place(), uid()).prop_map(|((_, sid), uid)| {
-        let items = vec![keys().members(sid), uid, keys().stem(), b"close".to_vec()];
-        Command::new(Op::Write(WriteOp::LeaveAll), 1, items)
+        let arguments = [uid, keys().stem(), b"close".to_vec()];
+        Command::write_members(WriteOp::LeaveAll, keys().members(sid), arguments)
     });
     let purge = (place(), 1..4_u32).prop_map(|((_, sid), most)| {
         let at = |kind: &str| format!("{PREFIX}@{kind}:{{{sid}}}").into_bytes();
-        let items = vec![
-            keys().members(sid),
-            at("lease"),
-            at("gone"),
+        let arguments = [
             Vec::new(),
             b"1000".to_vec(),
             most.to_string().into_bytes(),
             keys().stem(),
             b"purge".to_vec(),
         ];
-        Command::new(Op::Write(WriteOp::Purge), 3, items)
+        let keys = vec![keys().members(sid), at("lease"), at("gone")];
+        Command::write_each(WriteOp::Purge, keys, arguments)
     });
     prop_oneof![
         4 => each(WriteOp::Add),

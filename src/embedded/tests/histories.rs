@@ -11,7 +11,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::world::{clean, execute, manager_of, run};
 use crate::{
-    command::{Command, Member, Op, ReadOp, Reply, Value, WriteOp},
+    command::{Command, Member, ReadOp, Reply, Value, WriteOp},
     embedded::{Durability, audit},
     error::Result,
     keys::Key,
@@ -40,7 +40,7 @@ fn command() -> impl Strategy<Value = Command> {
         4 => vec(key(), 1..3).prop_map(|keys| Command::read(ReadOp::Members, keys)),
         2 => vec(key(), 1..3).prop_map(|keys| Command::read(ReadOp::Count, keys)),
         2 => (vec(key(), 1..3), member())
-            .prop_map(|(keys, member)| Command::read_member(ReadOp::IsMember, keys, member)),
+            .prop_map(|(keys, member)| Command::read_member(ReadOp::IsMember, keys, &member)),
         1 => vec(key(), 1..3).prop_map(|keys| Command::write(WriteOp::Delete, keys)),
         2 => lease(),
         2 => online(),
@@ -66,9 +66,7 @@ fn lease() -> impl Strategy<Value = Command> {
     (op, key(), lease_key(), "[ef]", "[12]", "[ef]?").prop_map(
         |(op, key, lease, epoch, nonce, expected)| {
             let rest = [epoch, nonce, "3600000".to_owned(), expected];
-            let rest = rest.map(String::into_bytes);
-            let items = [key, lease].into_iter().chain(rest).collect();
-            Command::new(Op::Write(op), 2, items)
+            Command::write_each(op, vec![key, lease], rest)
         },
     )
 }
@@ -81,8 +79,8 @@ fn online() -> impl Strategy<Value = Command> {
     ];
     (op, key(), lease_key(), "[ef]?", vec(member(), 1..4)).prop_map(
         |(op, key, lease, epoch, uids)| {
-            let items = [key, lease, epoch.into_bytes()].into_iter().chain(uids);
-            Command::new(Op::Write(op), 2, items.collect())
+            let arguments = [epoch.into_bytes()].into_iter().chain(uids);
+            Command::write_each(op, vec![key, lease], arguments)
         },
     )
 }

@@ -95,8 +95,7 @@ pub(super) async fn write(connection: &EmbeddedConnection, command: Command) {
 }
 
 pub(super) fn add(key: &str, uids: &[&str]) -> Command {
-    let members = uids.iter().map(|&uid| uid.into());
-    Command::write_members(WriteOp::Add, key.into(), members)
+    Command::write_members(WriteOp::Add, key.into(), uids)
 }
 
 /// The members of a key as JSON.

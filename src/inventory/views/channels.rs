@@ -57,7 +57,7 @@ impl Asked<'_> {
             .key(question.given("name")?, question.given("sid")?);
         let seed = cursor::seed(self.reader.kind(), PageOp::Members, &[&key]);
         let position = question.position(seed)?;
-        let query = PageQuery::of_members(key, seed, position, question.limit());
+        let query = PageQuery::of_members(&key, seed, position, question.limit());
         let page = read(&*self.source, &query, &self.reader.given).await?;
         let members = page.names.iter().map(|uid| text(uid));
         let members: Vec<_> = members.collect();

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Asked, TOGETHER, question::Question, text};
 use crate::{
-    command::{Command, Op, ReadOp, Value},
+    command::{Command, Op, ReadOp, Texts, Value},
     error::{Error, Result},
     keys::Key,
     membership::name,
@@ -73,12 +73,12 @@ impl Asked<'_> {
 
     /// Answers for each of `sids` whether the user `uid` is in the list of those online there.
     pub(super) async fn online(&self, question: &Question) -> Result<Json> {
-        let uid = question.given("uid")?.as_bytes().to_vec();
+        let uid = question.given("uid")?.as_bytes();
         let keys = question.texts("sids");
         let keys: Vec<_> = keys.iter().map(|sid| self.layout().online(sid)).collect();
         let mut online = Vec::new();
         for part in keys.chunks(TOGETHER) {
-            let command = Command::read_member(ReadOp::IsMember, part.to_vec(), uid.clone());
+            let command = Command::read_member(ReadOp::IsMember, part.to_vec(), uid);
             for value in self.read(&command).await? {
                 online.push(value?.is_true());
             }
@@ -93,9 +93,9 @@ impl Asked<'_> {
             return Ok(json!([]));
         }
         let keys = self.layout();
-        let items = sids.iter().map(|sid| keys.members(sid));
-        let items = items.chain([uid.as_bytes().to_vec(), keys.stem()]);
-        let command = Command::new(Op::Read(ReadOp::Joined), sids.len(), items.collect());
+        let indexes = sids.iter().map(|sid| keys.members(sid)).collect();
+        let arguments = Texts::from_iter([uid.as_bytes(), &keys.stem()]);
+        let command = Command::new(Op::Read(ReadOp::Joined), indexes, arguments);
         let mut joined = Vec::new();
         for value in self.read(&command).await? {
             let value = value?;

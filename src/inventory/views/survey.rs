@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Asked, question::Question, text};
 use crate::{
-    command::{Command, Op, PageOp, ReadOp},
+    command::{Command, PageOp, ReadOp},
     error::{Error, Result},
     keys::{Key, of_user},
     membership::{Place, name, split},
@@ -136,7 +136,7 @@ impl Asked<'_> {
             return Ok(Vec::new());
         }
         let keys = items.iter().map(|uid| of_user(index, uid));
-        let command = Command::new(Op::Read(ReadOp::KeptUsers), items.len(), keys.collect());
+        let command = Command::read(ReadOp::KeptUsers, keys.collect());
         let values = self.read(&command).await?;
         let mut entries = Vec::with_capacity(items.len());
         for (uid, value) in items.iter().zip(values) {
@@ -151,7 +151,7 @@ impl Asked<'_> {
     async fn are_in(&self, keys: &[Key], uid: &[u8]) -> Result<Vec<bool>> {
         let mut are_in = Vec::with_capacity(keys.len());
         for part in keys.chunks(super::TOGETHER) {
-            let command = Command::read_member(ReadOp::IsMember, part.to_vec(), uid.to_vec());
+            let command = Command::read_member(ReadOp::IsMember, part.to_vec(), uid);
             for value in self.read(&command).await? {
                 are_in.push(match value {
                     Err(Error::Store(words)) if words.starts_with("WRONGTYPE") => false,

@@ -33,7 +33,7 @@ proptest! {
         let (given, mut position) = (Given::default(), None);
         let mut met = HashSet::new();
         for i in 0.. {
-            let query = PageQuery::of_members("k".into(), 7, position.take(), limit);
+            let query = PageQuery::of_members(b"k", 7, position.take(), limit);
             let page = read_now(&fake, &query, &given);
             prop_assert!(page.names.len() < 2 * limit + 2);
             let unlike: HashSet<_> = page.names.iter().collect();

@@ -176,7 +176,7 @@ fn a_lost_connection_is_the_drivers_business() {
     }
     let reply =
         |query| super::reading::reply(Arc::new(Broken), query, Arc::default()).now_or_never();
-    let members = PageQuery::of_members("k".into(), 7, None, 10);
+    let members = PageQuery::of_members(b"k", 7, None, 10);
     assert_eq!(reply(members), Some(Err(Lost("gone".into()))));
     let channels = PageQuery::of_channels(&KeyLayout::new("P"), (b"*", &[]), 7, None, 10);
     assert_eq!(
