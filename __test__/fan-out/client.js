@@ -156,8 +156,17 @@ class Client {
   leave(how = 'fin') {
     if (how === 'half') this.socket.end();
     // A TLS socket cannot.
-    else if (how === 'reset' && !this.secure) this.socket.resetAndDestroy();
+    else if (how === 'reset' && !this.secure) this.reset();
     else this.socket.destroy();
+  }
+
+  /** Node tells no `close`, and leaves the handle open, where the system refuses a reset because the other side was faster. */
+  reset() {
+    const { _handle: handle } = this.socket;
+    this.socket.on('error', ({ syscall }) => {
+      if (syscall === 'reset') handle.close(() => this.socket.emit('close', true));
+    });
+    this.socket.resetAndDestroy();
   }
 }
 
