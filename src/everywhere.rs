@@ -15,7 +15,8 @@ use crate::{
 /// in any other call.
 pub const MOST_KEYS: usize = 4096;
 
-/// The frontend that is asked while none is known. It makes a hash tag, so that a Redis Cluster takes its keys.
+/// The server id in the keys of a command while no frontend is known: no app is expected to have such a server. It makes a hash
+/// tag, so that a Redis Cluster takes the keys.
 const NOWHERE: &[u8] = b"-";
 
 /// An operation on channels on all frontends, and how far it is done.
@@ -128,7 +129,7 @@ impl Everywhere {
         self.begun = known.len();
         self.counted = Some(counted);
         if !self.go_on(known) {
-            // A command has keys. Nobody is there; if someone were, it would be a frontend like the others.
+            // A command has keys.
             let keys = self.bases.iter().map(|base| on_frontend(base, NOWHERE));
             self.ask(keys.collect());
         }
