@@ -179,12 +179,29 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     counts.pushes += 1;
     counts.pushedFrontends += push.reached;
     counts.failedUids += failedUids.length;
+    drop(push);
     settled();
     if (err) {
       failed(err);
       callBack(push.callback, err);
     } else {
       callBack(push.callback, null, failedUids);
+    }
+  }
+
+  /**
+   * Drops the lists of a push that is over. A Set leaves its old tables behind, each with what was in it and a link to the next one:
+   * once one of them is in the old generation, a minor collection takes all that they hold for alive, and copies it.
+   */
+  function drop(push) {
+    const { targets = [] } = push;
+    push.targets = undefined;
+    for (const target of targets) {
+      // After a forced stop some may still be sent.
+      if (target.answered) {
+        target.list = undefined;
+        target.gone = undefined;
+      }
     }
   }
 
