@@ -28,7 +28,7 @@ pub(crate) use self::lone_stream::LoneStream;
 use crate::shared_task::SharedTask;
 
 /// The bytes that the event loop reads before something is answered; the rest of a longer reply is left to the runtime.
-const MOST: usize = 1 << 17;
+const MOST: usize = 1 << 18;
 
 /// How often [`LoneSocket::reclaim`] polls the task, which reads about 1 MiB each time: together more than the receive
 /// buffer of a socket holds.
