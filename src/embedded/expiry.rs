@@ -2,7 +2,7 @@
 //! many milliseconds after something was kept last.
 //!
 //! Beside what is kept is the time of its end ([`crate::keys::until_of`]), a channel with one member, by the clock of leases
-//! ([`super::leases`]). Whoever reads what is kept looks at the time, so nothing is put back after it. What has expired
+//! ([`super::leases`]). Each reading of what is kept looks at the time, so nothing is put back after it. What has expired
 //! is removed later, by steps that are about leases: each frontend makes one with each renewal. Where there is no time, an
 //! earlier build has kept it, which has none: it counts, and one of these steps gives it a time.
 //!

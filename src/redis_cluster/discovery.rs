@@ -102,8 +102,8 @@ impl ClusterManager {
                 }
             }
         }
-        let nobody = || ConnectError::Unreachable("there is no node to ask".into());
-        Err(failure.unwrap_or_else(nobody))
+        let no_node = || ConnectError::Unreachable("there is no node to ask".into());
+        Err(failure.unwrap_or_else(no_node))
     }
 
     /// Returns the nodes to ask, in their order.

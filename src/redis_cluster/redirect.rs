@@ -17,8 +17,8 @@ pub(super) enum Redirect {
 }
 
 impl Redirect {
-    /// Interprets the words of an error of node `asked`; `None` if it is final. Whoever decoded the answer may have added
-    /// an explanation in parentheses.
+    /// Interprets the words of an error of node `asked`; `None` if it is final. Decoding the answer may have added an
+    /// explanation in parentheses.
     pub(super) fn of(words: &str, asked: &Address) -> Option<Self> {
         let said = words.split(" (").next().unwrap_or_default();
         let (code, details) = said.split_once(' ').unwrap_or((said, ""));

@@ -7,7 +7,7 @@ use redis::Value;
 use crate::{hash_slot::SLOTS, redis_manager::Address};
 
 /// Marks a slot without an owner.
-const NOBODY: u16 = u16::MAX;
+const NO_OWNER: u16 = u16::MAX;
 
 /// The reason for an address without a host, for which Redis has a `?`.
 pub(super) const UNNAMED: &str = "a node is announced as '?': cluster-preferred-endpoint-type is hostname, and its \
@@ -28,7 +28,7 @@ pub(super) struct SlotMap {
 impl SlotMap {
     fn empty() -> Self {
         Self {
-            owners: vec![NOBODY; usize::from(SLOTS)],
+            owners: vec![NO_OWNER; usize::from(SLOTS)],
             primaries: Vec::new(),
             known: Vec::new(),
             unnamed: false,
@@ -105,7 +105,7 @@ impl SlotMap {
             self.primaries.len() - 1
         });
         if let Some(owner) = self.owners.get_mut(usize::from(slot)) {
-            *owner = u16::try_from(index).unwrap_or(NOBODY);
+            *owner = u16::try_from(index).unwrap_or(NO_OWNER);
         }
     }
 

@@ -38,7 +38,7 @@ fn on_this_side_it_is_written_by_who_polls_the_task() {
     let mut got = [0; 3];
     bench.peer.read_exact(&mut got).expect("written");
     assert_eq!(&got, b"get");
-    // Whoever polls it reads.
+    // It is read by the thread that polls it.
     assert!(!bench.socket.read());
 }
 
