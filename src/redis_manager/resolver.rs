@@ -217,6 +217,10 @@ mod tests {
                     .is_err()
             );
         }
+        // Its thread may begin late.
+        while SERVER.begun.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         assert_eq!(SERVER.begun.load(Ordering::SeqCst), 1);
         let mut waiting = std::pin::pin!(resolver.resolve("silent"));
         // It joins the look-up only when it is polled.
