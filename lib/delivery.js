@@ -179,29 +179,33 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     counts.pushes += 1;
     counts.pushedFrontends += push.reached;
     counts.failedUids += failedUids.length;
+    const { callback } = push;
     drop(push);
     settled();
     if (err) {
       failed(err);
-      callBack(push.callback, err);
+      callBack(callback, err);
     } else {
-      callBack(push.callback, null, failedUids);
+      callBack(callback, null, failedUids);
     }
   }
 
   /**
-   * Drops the lists of a push that is over. A Set leaves its old tables behind, each with what was in it and a link to the next one:
+   * Drops what a push that is over holds. A Set leaves its old tables behind, each with what was in it and a link to the next one:
    * once one of them is in the old generation, a minor collection takes all that they hold for alive, and copies it.
    */
   function drop(push) {
     const { targets = [] } = push;
     push.targets = undefined;
+    push.callback = undefined;
+    // After a forced stop some may still be sent.
+    if (!targets.every(({ answered: isDone }) => isDone)) return;
+    push.msg = undefined;
+    push.opts = undefined;
+    push.selection = undefined;
     for (const target of targets) {
-      // After a forced stop some may still be sent.
-      if (target.answered) {
-        target.list = undefined;
-        target.gone = undefined;
-      }
+      target.list = undefined;
+      target.gone = undefined;
     }
   }
 
