@@ -173,9 +173,10 @@ stores('C channels', (ctx) => {
     }
     const monitor = await ctx.redis.monitor();
     const page = await ok(service, 'getChannels', { match: 'nothing*' });
-    const sent = await monitor.commands();
+    // Without heartbeats.
+    const sent = (await monitor.commands()).filter(([, , key]) => !String(key).endsWith('probe'));
     assert.ok(page.cursor !== null && page.channels.length === 0, 'it has not looked at all keys');
-    assert.ok(sent.length <= 16);
+    assert.ok(sent.length <= 16, `${sent.length} commands`);
     for (const [, name, , match, , count, width] of sent) {
       assert.deepStrictEqual([name, match, count], ['SCAN', 'MATCH', 'COUNT']);
       assert.ok(Number(width) <= 1000);

@@ -172,11 +172,11 @@ stores('M members live as long as their sessions', (ctx) => {
     s2.login('bob');
     await ok(service, 'add', 'a', 'alice', 's1');
     await ok(service, 'add', 'a', 'bob', 's2');
+    // The earlier one is replaced: it says so, perhaps before the other one has started, and decides nothing any more.
+    const lost = new Promise((resolve) => s1.service.once('lease-lost', resolve));
     const later = await start('s1');
     assert.deepStrictEqual(await members(service, 'a'), ['bob s2']);
     assert.strictEqual(figures(later).leaves.purge, 1);
-    // The earlier one has been replaced: it says so, and decides nothing any more.
-    const lost = new Promise((resolve) => s1.service.once('lease-lost', resolve));
     assert.deepStrictEqual(await lost, { sid: 's1' });
     later.login('alice');
     await ok(service, 'add', 'a', 'alice', 's1');
